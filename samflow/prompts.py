@@ -1,0 +1,273 @@
+"""What the user says about one frame: regions with boxes and points, as JSON."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from samflow.errors import SamflowError
+from samflow.files import write_text
+
+# Blue and red for the two dyes, then Okabe and Ito's colour-blind-safe palette ("Color Universal
+# Design", 2008) without the hues that blue and red already take.
+_COLORS = ("#0000ff", "#ff0000", "#e69f00", "#009e73", "#f0e442", "#56b4e9", "#cc79a7")
+
+Coordinate = tuple[float, float]
+
+
+def region_color(region_id: int) -> str:
+    """Display colour of a region.
+
+    Parameters
+    ----------
+    region_id : int
+        1 or more; the palette repeats after its last colour.
+
+    Returns
+    -------
+    str
+        "#rrggbb".
+
+    Examples
+    --------
+    >>> region_color(1), region_color(2)
+    ('#0000ff', '#ff0000')
+    """
+    return _COLORS[(region_id - 1) % len(_COLORS)]
+
+
+def frame_sha256(image: np.ndarray) -> str:
+    """Hash of a frame's pixels.
+
+    Parameters
+    ----------
+    image : ndarray
+        (H, W, 3) uint8.
+
+    Returns
+    -------
+    str
+        SHA-256 of the bytes in row order, 64 hex digits.
+    """
+    return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, populate_by_name=True)
+
+
+class Region(_Strict):
+    """One region to segment.
+
+    Parameters
+    ----------
+    id : int
+        1 to 254: the region's value in a label map.
+    name : str
+    color : str
+        "#rrggbb"; by default `region_color(id)`.
+    box : tuple of float, optional
+        XYXY in pixels, x1 and y1 exclusive.
+    points : list of (x, y)
+        In pixels.
+    point_labels : list of int
+        One a point: 1 foreground, 0 background.
+    background : bool
+        Segmented so that it isn't merged into another region, but 0 in the results.
+    """
+
+    id: Annotated[int, Field(ge=1, le=254)]
+    name: Annotated[str, Field(min_length=1)]
+    color: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = ""
+    box: tuple[float, float, float, float] | None = None
+    points: list[Coordinate] = []
+    point_labels: list[Literal[0, 1]] = []
+    background: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_color(cls, values: object) -> object:
+        if isinstance(values, dict) and "color" not in values and isinstance(values.get("id"), int):
+            return {**values, "color": region_color(values["id"])}
+        return values
+
+    @model_validator(mode="after")
+    def _check(self) -> "Region":
+        if len(self.points) != len(self.point_labels):
+            raise ValueError(
+                f"{len(self.points)} points but {len(self.point_labels)} point_labels: give each "
+                "point one label, 1 foreground or 0 background"
+            )
+        if self.box is not None:
+            x0, y0, x1, y1 = self.box
+            if not (x0 < x1 and y0 < y1):
+                raise ValueError(
+                    f"box {list(self.box)} is empty: expected [x0, y0, x1, y1] with x0 < x1, y0 < y1"
+                )
+        return self
+
+
+class FrameReference(_Strict):
+    """The frame that prompts belong to: index in the video, size in px, hash of its pixels."""
+
+    index: Annotated[int, Field(ge=0)] = 0
+    width: Annotated[int, Field(ge=1)]
+    height: Annotated[int, Field(ge=1)]
+    sha256: str | None = None
+
+
+class VideoReference(_Strict):
+    """The video that prompts belong to: file name and hash of the file."""
+
+    name: str
+    sha256: str | None = None
+
+
+class Prompts(_Strict):
+    """Regions, shared background points, and the frame they belong to.
+
+    Parameters
+    ----------
+    regions : list of Region
+        With different ids.
+    frame : FrameReference
+    background_points : list of (x, y)
+        Background for every region, in pixels.
+    video : VideoReference, optional
+
+    Raises
+    ------
+    pydantic.ValidationError
+        A `ValueError`: unknown key, duplicate id, box or point outside the frame.
+
+    Examples
+    --------
+    >>> region = Region(id=1, name="upper dye", box=(10, 20, 90, 60))
+    >>> prompts = Prompts(regions=[region], frame=FrameReference(width=100, height=80))
+    >>> prompts.regions[0].color
+    '#0000ff'
+    """
+
+    schema_: Literal["samflow.prompts/1"] = Field(default="samflow.prompts/1", alias="schema")
+    video: VideoReference | None = None
+    frame: FrameReference
+    background_points: list[Coordinate] = []
+    regions: list[Region]
+
+    @model_validator(mode="after")
+    def _check(self) -> "Prompts":
+        ids = [region.id for region in self.regions]
+        repeated = sorted({i for i in ids if ids.count(i) > 1})
+        if repeated:
+            raise ValueError(f"region id {repeated[0]} occurs twice: give each region its own id")
+        width, height = self.frame.width, self.frame.height
+        for region in self.regions:
+            place = f"region {region.id} {region.name!r}"
+            if region.box is not None:
+                x0, y0, x1, y1 = region.box
+                if x0 < 0 or y0 < 0 or x1 > width or y1 > height:
+                    raise ValueError(
+                        f"{place}: box {list(region.box)} reaches outside the frame of "
+                        f"{width}x{height} px: clip it to the frame"
+                    )
+            self._check_points(region.points, place)
+        self._check_points(self.background_points, "background_points")
+        return self
+
+    def _check_points(self, points: list[Coordinate], place: str) -> None:
+        for x, y in points:
+            if not (0 <= x < self.frame.width and 0 <= y < self.frame.height):
+                raise ValueError(
+                    f"{place}: point {[x, y]} lies outside the frame of {self.frame.width}x"
+                    f"{self.frame.height} px: move or delete it"
+                )
+
+    @property
+    def ids(self) -> list[int]:
+        """Region ids in the order of the regions."""
+        return [region.id for region in self.regions]
+
+    @property
+    def background_ids(self) -> tuple[int, ...]:
+        """Ids of the regions that become 0 in results."""
+        return tuple(region.id for region in self.regions if region.background)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Prompts":
+        """Read prompts from a JSON file.
+
+        Raises
+        ------
+        SamflowError
+            When the file is missing, is not JSON, or breaks a rule; the message says where.
+        """
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+            return cls.model_validate(json.loads(text))
+        except OSError as error:
+            raise SamflowError(
+                f"prompts file {path} could not be read: {error.strerror or error}."
+            ) from None
+        except ValidationError as error:
+            raise SamflowError(f"prompts file {path}: {_first_error(error)}") from None
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise SamflowError(
+                f"prompts file {path} is not JSON: {error}. Expected the schema samflow.prompts/1."
+            ) from None
+
+    def to_json(self) -> str:
+        """Text of the JSON file, the same for equal prompts."""
+        return self.model_dump_json(by_alias=True, indent=1) + "\n"
+
+    def save(self, path: str | Path) -> None:
+        """Write the JSON file, complete or not at all."""
+        write_text(path, self.to_json())
+
+    def check_frame(self, image: np.ndarray, accept_other: bool = False) -> None:
+        """Make sure that `image` is the frame that the prompts were drawn on.
+
+        Parameters
+        ----------
+        image : ndarray
+            (H, W, 3) uint8.
+        accept_other : bool
+            Accept a frame of the right size whose pixels differ.
+
+        Raises
+        ------
+        SamflowError
+            For another size, or other pixels unless accepted.
+        """
+        height, width = image.shape[:2]
+        if (width, height) != (self.frame.width, self.frame.height):
+            raise SamflowError(
+                f"the prompts were drawn on a frame of {self.frame.width}x{self.frame.height} px, "
+                f"the video's frames have {width}x{height} px: draw the prompts on this video."
+            )
+        known = self.frame.sha256
+        if known is not None and not accept_other and frame_sha256(image) != known:
+            raise SamflowError(
+                f"frame {self.frame.index} of the video differs from the frame that the prompts "
+                "were drawn on (SHA-256): choose the right video, or accept it with --accept-frame."
+            )
+
+
+def _first_error(error: ValidationError) -> str:
+    """One line for the first thing that is wrong: place, what came, what to do."""
+    first = error.errors()[0]
+    place = ""
+    for part in first["loc"]:
+        place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
+    place = place or "prompts"
+    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        return f"{place}: unknown key: correct its spelling or remove it{more}."
+    if first["type"] == "missing":
+        return f"{place}: this key is missing: add it{more}."
+    message = first["msg"].removeprefix("Value error, ")
+    came = "" if first["type"] == "value_error" else f", got {first['input']!r:.80}"
+    return f"{place}: {message}{came}{more}."

@@ -1,0 +1,434 @@
+"""SAM: frame to embedding, prompts to logits.
+
+The networks are the official modules of the `segment_anything` package (Kirillov et al., "Segment
+Anything", ICCV 2023, arXiv 2304.02643). A checkpoint's architecture is read off its tensors, so
+the official ViT-B, ViT-L and ViT-H files, the small demo weights and anyone's own size load alike.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, TwoWayTransformer
+from segment_anything.modeling import Sam as SamModel
+from segment_anything.utils.transforms import ResizeLongestSide
+
+from samflow.device import resolve_device
+from samflow.errors import SamflowError
+from samflow.prompts import Prompts, Region
+from samflow.weights import load_checkpoint
+
+# ImageNet statistics in 0..255, as in segment_anything/build_sam.py
+PIXEL_MEAN = [123.675, 116.28, 103.53]
+PIXEL_STD = [58.395, 57.12, 57.375]
+
+
+@dataclass(frozen=True)
+class SamArchitecture:
+    """The sizes that make one SAM differ from another.
+
+    Parameters
+    ----------
+    image_size : int
+        Side of the square input, px.
+    patch_size : int
+        Side of one token's patch, px.
+    embed_dim, depth, num_heads : int
+        Width, number of blocks and attention heads of the image encoder.
+    window_size : int
+        Tokens along a side of the attention window; 0 when every block is global.
+    global_blocks : tuple of int
+        Indices of the blocks with global attention.
+    prompt_dim : int
+        Channels of the image embedding and of the prompt tokens.
+    mask_channels : int
+        Hidden channels of the mask prompt's encoder.
+    decoder_mlp_dim : int
+        Hidden width of the mask decoder's transformer.
+    """
+
+    image_size: int
+    patch_size: int
+    embed_dim: int
+    depth: int
+    num_heads: int
+    window_size: int
+    global_blocks: tuple[int, ...]
+    prompt_dim: int = 256
+    mask_channels: int = 16
+    decoder_mlp_dim: int = 2048
+
+
+def architecture_from_state_dict(state_dict: Mapping[str, torch.Tensor]) -> SamArchitecture:
+    """Read a SAM's architecture off the shapes in its state dict.
+
+    Parameters
+    ----------
+    state_dict : mapping of str to Tensor
+        With the official parameter names.
+
+    Returns
+    -------
+    SamArchitecture
+
+    Raises
+    ------
+    SamflowError
+        When a tensor that tells a size is missing.
+    """
+    try:
+        position = state_dict["image_encoder.pos_embed"]  # (1, grid, grid, embed_dim)
+        patch = state_dict["image_encoder.patch_embed.proj.weight"]  # (embed_dim, 3, p, p)
+        grid, embed_dim, patch_size = position.shape[1], patch.shape[0], patch.shape[-1]
+        # a block's relative positions span 2 * side - 1 offsets, side = window or whole grid
+        spans = []
+        while (key := f"image_encoder.blocks.{len(spans)}.attn.rel_pos_h") in state_dict:
+            spans.append((state_dict[key].shape[0] + 1) // 2)
+        head_dim = state_dict["image_encoder.blocks.0.attn.rel_pos_h"].shape[1]
+        windows = [span for span in spans if span != grid]
+        return SamArchitecture(
+            image_size=grid * patch_size,
+            patch_size=patch_size,
+            embed_dim=embed_dim,
+            depth=len(spans),
+            num_heads=embed_dim // head_dim,
+            window_size=windows[0] if windows else 0,
+            global_blocks=tuple(i for i, span in enumerate(spans) if span == grid),
+            prompt_dim=state_dict["image_encoder.neck.0.weight"].shape[0],
+            mask_channels=state_dict["prompt_encoder.mask_downscaling.3.weight"].shape[0],
+            decoder_mlp_dim=state_dict[
+                "mask_decoder.transformer.layers.0.mlp.lin1.weight"
+            ].shape[0],
+        )
+    except KeyError as error:
+        raise SamflowError(
+            f"the checkpoint is no SAM that samflow knows: it has no tensor {error}. Use the "
+            "official vit_b, vit_l or vit_h file, or demo."
+        ) from None
+
+
+def build_sam(architecture: SamArchitecture) -> SamModel:
+    """Build the official `Sam` module, randomly initialised, in evaluation mode.
+
+    Parameters
+    ----------
+    architecture : SamArchitecture
+
+    Returns
+    -------
+    segment_anything.modeling.Sam
+    """
+    grid = architecture.image_size // architecture.patch_size
+    model = SamModel(
+        image_encoder=ImageEncoderViT(
+            img_size=architecture.image_size,
+            patch_size=architecture.patch_size,
+            embed_dim=architecture.embed_dim,
+            depth=architecture.depth,
+            num_heads=architecture.num_heads,
+            mlp_ratio=4,
+            out_chans=architecture.prompt_dim,
+            qkv_bias=True,
+            norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
+            use_rel_pos=True,
+            window_size=architecture.window_size,
+            global_attn_indexes=architecture.global_blocks,
+        ),
+        prompt_encoder=PromptEncoder(
+            embed_dim=architecture.prompt_dim,
+            image_embedding_size=(grid, grid),
+            input_image_size=(architecture.image_size, architecture.image_size),
+            mask_in_chans=architecture.mask_channels,
+        ),
+        mask_decoder=MaskDecoder(
+            transformer_dim=architecture.prompt_dim,
+            transformer=TwoWayTransformer(
+                depth=2,
+                embedding_dim=architecture.prompt_dim,
+                num_heads=8,
+                mlp_dim=architecture.decoder_mlp_dim,
+            ),
+            num_multimask_outputs=3,
+            iou_head_depth=3,
+            iou_head_hidden_dim=256,
+        ),
+        pixel_mean=PIXEL_MEAN,
+        pixel_std=PIXEL_STD,
+    )
+    return model.eval()
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """SAM's encoding of one frame, good for any number of predictions.
+
+    Parameters
+    ----------
+    features : Tensor
+        (1, C, h, w) float32 on the model's device.
+    input_size : tuple of int
+        (H, W) of the frame inside the model's square input, before padding.
+    image_size : tuple of int
+        (H, W) of the frame itself.
+    """
+
+    features: torch.Tensor
+    input_size: tuple[int, int]
+    image_size: tuple[int, int]
+
+
+class Sam:
+    """A SAM ready to encode frames and to predict regions from prompts.
+
+    Parameters
+    ----------
+    model : segment_anything.modeling.Sam
+        The official module. It is moved to `device`.
+    device : str
+        "auto", "cpu", "cuda", "cuda:1", "mps".
+    name, sha256 : str
+        What the weights are called and their hash, for the record of a run.
+    """
+
+    def __init__(
+        self, model: SamModel, device: str = "auto", name: str = "", sha256: str = ""
+    ) -> None:
+        self.device = resolve_device(device)
+        self.model = model.to(self.device).eval()
+        self.name = name
+        self.sha256 = sha256
+        self._resize = ResizeLongestSide(self.image_size)
+
+    @property
+    def image_size(self) -> int:
+        """Side of the model's square input, px."""
+        return self.model.image_encoder.img_size
+
+    @property
+    def mask_size(self) -> int:
+        """Side of the low-resolution logits and mask prompts, cells."""
+        return self.model.prompt_encoder.mask_input_size[0]
+
+    @property
+    def mask_threshold(self) -> float:
+        """Logit above which a pixel belongs to a mask."""
+        return self.model.mask_threshold
+
+    @torch.inference_mode()
+    def embed(self, image: np.ndarray) -> Embedding:
+        """Encode one frame.
+
+        Parameters
+        ----------
+        image : ndarray
+            (H, W, 3) uint8 RGB, of any size and aspect ratio.
+
+        Returns
+        -------
+        Embedding
+
+        Raises
+        ------
+        SamflowError
+            For another shape or dtype, or an image so narrow that nothing of it is left at the
+            model's input size.
+        """
+        image = np.asarray(image)
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise SamflowError(
+                f"expected an RGB image (H, W, 3) of uint8, got {image.shape} of {image.dtype}: "
+                "convert it first."
+            )
+        height, width = image.shape[:2]
+        if min(self._resize.get_preprocess_shape(height, width, self.image_size)) < 1:
+            raise SamflowError(
+                f"the image of {width}x{height} px is too narrow for SAM's square input of "
+                f"{self.image_size} px: crop it."
+            )
+        resized = self._resize.apply_image(image)
+        pixels = torch.as_tensor(resized, device=self.device).permute(2, 0, 1)[None]  # (1, 3, h, w)
+        features = self.model.image_encoder(self.model.preprocess(pixels))
+        return Embedding(features, resized.shape[:2], (height, width))
+
+    @torch.inference_mode()
+    def predict(
+        self,
+        embedding: Embedding,
+        boxes: np.ndarray | None = None,
+        points: np.ndarray | None = None,
+        point_labels: np.ndarray | None = None,
+        mask_logits: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Predict one mask a region, all regions in one batch.
+
+        Parameters
+        ----------
+        embedding : Embedding
+            From `embed`, of the same model.
+        boxes : ndarray, optional
+            (N, 4) XYXY in pixels of the frame.
+        points : ndarray, optional
+            (N, K, 2) as (x, y) in pixels of the frame.
+        point_labels : ndarray, optional
+            (N, K): 1 foreground, 0 background.
+        mask_logits : ndarray, optional
+            (N, 1, mask_size, mask_size) float32, the decoder's kind of low-resolution logits; see
+            `samflow.masks.mask_to_low_res_logits`.
+
+        Returns
+        -------
+        ndarray
+            (N, 1, H, W) float32 logits at the frame's size; a region is where they exceed
+            `mask_threshold`.
+
+        Raises
+        ------
+        SamflowError
+            When no prompt is given or the shapes disagree.
+        """
+        self._check_prompts(boxes, points, point_labels, mask_logits)
+        size = embedding.image_size
+        box_tensor = points_and_labels = mask_tensor = None
+        if boxes is not None:
+            box_tensor = self._tensor(self._resize.apply_boxes(np.asarray(boxes, float), size))
+        if points is not None:
+            coordinates = self._resize.apply_coords(np.asarray(points, float), size)
+            labels = torch.as_tensor(np.asarray(point_labels), device=self.device).int()
+            points_and_labels = (self._tensor(coordinates), labels)
+        if mask_logits is not None:
+            mask_tensor = self._tensor(mask_logits)
+        sparse, dense = self.model.prompt_encoder(
+            points=points_and_labels, boxes=box_tensor, masks=mask_tensor
+        )
+        low_res, _ = self.model.mask_decoder(
+            image_embeddings=embedding.features,
+            image_pe=self.model.prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=False,
+        )  # (N, 1, mask_size, mask_size)
+        logits = self.model.postprocess_masks(low_res, embedding.input_size, size)
+        return logits.float().cpu().numpy()
+
+    def predict_regions(
+        self, embedding: Embedding, prompts: Prompts, use_points: bool = False
+    ) -> np.ndarray:
+        """Predict every region of the user's prompts.
+
+        Parameters
+        ----------
+        embedding : Embedding
+            Of the frame that the prompts belong to.
+        prompts : Prompts
+        use_points : bool
+            Use each region's points and the shared background points beside the boxes.
+
+        Returns
+        -------
+        ndarray
+            (N, 1, H, W) float32 logits, in the order of `prompts.regions`.
+
+        Notes
+        -----
+        SAM takes equally many prompts for each member of a batch. Regions that differ in having
+        a box or in the number of points go into batches of their own, so that no padding changes
+        a region's result; with the usual prompts that is one batch.
+        """
+        batches: dict[tuple[bool, int], list[int]] = {}
+        background = prompts.background_points if use_points else []
+        for index, region in enumerate(prompts.regions):
+            own = len(region.points) if use_points else 0
+            if region.box is None and own == 0:
+                wanted = "a box or a point" if use_points else "a box (points are switched off)"
+                raise SamflowError(
+                    f"region {region.id} {region.name!r} has no prompt that can be used: give it "
+                    f"{wanted}."
+                )
+            batches.setdefault((region.box is not None, own), []).append(index)
+        logits = np.empty((len(prompts.regions), 1, *embedding.image_size), np.float32)
+        for (has_box, own), members in batches.items():
+            regions = [prompts.regions[i] for i in members]
+            points, point_labels = _point_arrays(regions, background, own)
+            boxes = np.array([region.box for region in regions], float) if has_box else None
+            logits[members] = self.predict(embedding, boxes, points, point_labels)
+        return logits
+
+    def _tensor(self, values: np.ndarray) -> torch.Tensor:
+        return torch.as_tensor(np.asarray(values, np.float32), device=self.device)
+
+    def _check_prompts(
+        self,
+        boxes: np.ndarray | None,
+        points: np.ndarray | None,
+        point_labels: np.ndarray | None,
+        mask_logits: np.ndarray | None,
+    ) -> None:
+        mask_shape = (1, self.mask_size, self.mask_size)
+        given = {"boxes": boxes, "points": points, "mask_logits": mask_logits}
+        shapes = {name: np.shape(value) for name, value in given.items() if value is not None}
+        if not shapes:
+            raise SamflowError("nothing to predict from: give boxes, points or mask_logits.")
+        if (points is None) != (point_labels is None) or (
+            points is not None and np.shape(points)[:2] != np.shape(point_labels)
+        ):
+            raise SamflowError(
+                f"points (N, K, 2) and point_labels (N, K) go together, got {np.shape(points)} "
+                f"and {np.shape(point_labels)}."
+            )
+        expected = {"boxes": (4,), "points": (2,), "mask_logits": mask_shape}
+        dims = {"boxes": 2, "points": 3, "mask_logits": 4}
+        for name, shape in shapes.items():
+            tail = expected[name]
+            if len(shape) != dims[name] or shape[-len(tail) :] != tail or shape[0] == 0:
+                wanted = {"boxes": "(N, 4)", "points": "(N, K, 2)"}.get(name, f"(N, {mask_shape})")
+                raise SamflowError(f"{name}: expected shape {wanted}, got {shape}.")
+        if len({shape[0] for shape in shapes.values()}) > 1:
+            raise SamflowError(f"prompts for different numbers of regions: {shapes}.")
+
+
+def _point_arrays(
+    regions: list[Region], background: list[tuple[float, float]], own: int
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Points (N, K, 2) and labels (N, K): `own` points of each region, then the shared ones."""
+    if own + len(background) == 0:
+        return None, None
+    shared = list(background)
+    points = [[*region.points[:own], *shared] for region in regions]
+    labels = [[*region.point_labels[:own], *[0] * len(shared)] for region in regions]
+    return np.array(points, float), np.array(labels, int)
+
+
+def load_sam(name_or_file: str | Path = "vit_h", device: str = "auto") -> Sam:
+    """Load a SAM checkpoint by name or from a file.
+
+    Parameters
+    ----------
+    name_or_file : str or Path
+        "vit_b", "vit_l", "vit_h" (fetched on first use), "demo" (in the package), or a file.
+    device : str
+        "auto" takes cuda, else mps, else cpu.
+
+    Returns
+    -------
+    Sam
+
+    Raises
+    ------
+    SamflowError
+        When the file is missing, damaged, unsafe, or holds something other than a SAM.
+    """
+    checkpoint = load_checkpoint(name_or_file, kind="sam")
+    model = build_sam(architecture_from_state_dict(checkpoint.state_dict))
+    try:
+        model.load_state_dict(checkpoint.state_dict)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise SamflowError(
+            f"{checkpoint.path} does not fit the official SAM: {first} Use an official checkpoint."
+        ) from None
+    return Sam(model, device, checkpoint.name, checkpoint.sha256)
+
+
