@@ -1,0 +1,203 @@
+"""J and F against vos-benchmark and by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from PIL import Image
+from scipy import ndimage
+from vos_benchmark.benchmark import VideoEvaluator
+from vos_benchmark.evaluator import Evaluator
+
+from samflow.errors import SamflowError
+from samflow.metrics import boundary_measure, region_similarity, score_track, summarise_scores
+
+
+def blobs(seed, frames=6, size=(60, 90), regions=(1, 2, 4)):
+    """Label maps with smooth random shapes, holes, image-edge contact and vanishing regions."""
+    rng = np.random.default_rng(seed)
+    maps = np.zeros((frames, *size), np.uint8)
+    for region in regions:
+        field = ndimage.gaussian_filter(rng.normal(size=(frames, *size)), (0.7, 5, 7))
+        level = np.quantile(field, rng.uniform(0.6, 0.9), axis=(1, 2), keepdims=True)
+        maps[field > level] = region
+    return maps
+
+
+def write_palette_folder(folder: Path, maps):
+    folder.mkdir(parents=True)
+    for index, labels in enumerate(maps):
+        image = Image.fromarray(labels)
+        image.putpalette([0, 0, 0, 0, 0, 255, 255, 0, 0] + [90] * (3 * 253))
+        image.save(folder / f"{index:05d}.png")
+
+
+@pytest.mark.parametrize("skip_ends", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_track_scores_equal_vos_benchmark_on_palette_folders(tmp_path, seed, skip_ends):
+    truth, predicted = blobs(seed), blobs(seed)
+    predicted = np.roll(predicted, seed, axis=2)
+    truth[:2][truth[:2] == 4] = 0  # region 4 appears late in the truth,
+    predicted[0][predicted[0] == 4] = 0  # one frame earlier in the prediction,
+    truth[4][truth[4] == 1] = 0  # and region 1 vanishes for a frame
+    predicted[3][predicted[3] == 2] = 0
+    if seed == 3:  # region 2 is lost on both at once, and 4 shows on the first frame only at first
+        truth[3][truth[3] == 2] = 0
+        truth[0, :5, :5] = 4
+    write_palette_folder(tmp_path / "truth" / "clip", truth)
+    write_palette_folder(tmp_path / "predicted" / "clip", predicted)
+    evaluate = VideoEvaluator(str(tmp_path / "truth"), str(tmp_path / "predicted"), skip_ends)
+    _, expected_j, expected_f = evaluate("clip")
+
+    scores = score_track(predicted, truth, [1, 2, 4], skip_ends=skip_ends)
+    means = scores.groupby("region")[["J", "F"]].mean() * 100
+    assert set(expected_j) == {1, 2, 4}
+    for region in (1, 2, 4):
+        assert means.loc[region, "J"] == pytest.approx(expected_j[region], abs=1e-6)
+        assert means.loc[region, "F"] == pytest.approx(expected_f[region], abs=1e-6)
+    overall = summarise_scores(scores).set_index("region").loc["all"]
+    assert overall["J_mean"] * 100 == pytest.approx(np.mean(list(expected_j.values())), abs=1e-6)
+    assert overall["F_mean"] * 100 == pytest.approx(np.mean(list(expected_f.values())), abs=1e-6)
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_every_frame_equals_vos_benchmark(data):
+    shape = data.draw(array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=30))
+    masks = st.integers(0, 1)
+    truth = data.draw(arrays(np.uint8, shape, elements=masks))
+    predicted = data.draw(arrays(np.uint8, shape, elements=masks))
+    evaluator = Evaluator()
+    evaluator.feed_frame(predicted, truth)
+    if evaluator.object_iou:
+        assert region_similarity(predicted, truth) == pytest.approx(evaluator.object_iou[1][0])
+        assert boundary_measure(predicted, truth) == pytest.approx(evaluator.boundary_f[1][0])
+
+
+def test_boundary_measure_equals_vos_benchmark_on_a_large_frame():
+    rng = np.random.default_rng(5)
+    field = ndimage.gaussian_filter(rng.normal(size=(2, 1080, 1920)), (0, 25, 25))
+    truth, predicted = (field > 0).astype(np.uint8)
+    evaluator = Evaluator()
+    evaluator.feed_frame(predicted, truth)
+    # the radius is 18 px here: ties at integer distances must fall on the same side
+    assert boundary_measure(predicted, truth) == pytest.approx(evaluator.boundary_f[1][0], abs=1e-9)
+
+
+def test_known_values():
+    truth = np.zeros((100, 100), bool)
+    truth[20:60, 20:60] = True
+    shifted = np.roll(truth, 10, axis=1)
+    assert region_similarity(shifted, truth) == pytest.approx(30 / 50)
+    empty, full = np.zeros_like(truth), np.ones_like(truth)
+    assert region_similarity(empty, empty) == boundary_measure(empty, empty) == 1.0
+    assert region_similarity(empty, truth) == boundary_measure(empty, truth) == 0.0
+    assert boundary_measure(full, truth) == 0.0  # an image-filling mask has no outline
+    assert boundary_measure(truth, truth) == 1.0
+    # the tolerance is ceil(0.008 * 141.4) = 2 px: of the square's outline rows 19-59 at
+    # columns 19 and 59 move by 10 px; at the top and bottom the ends do
+    assert 0.3 < boundary_measure(shifted, truth) < 0.7
+
+
+@given(arrays(bool, (12, 17)), arrays(bool, (12, 17)))
+@settings(max_examples=40, deadline=None)
+def test_scores_are_symmetric_and_bounded(a, b):
+    assert region_similarity(a, b) == region_similarity(b, a)
+    assert boundary_measure(a, b) == pytest.approx(boundary_measure(b, a))
+    assert 0 <= boundary_measure(a, b) <= 1
+
+
+def test_summary_by_hand():
+    scores = pd.DataFrame(
+        {
+            "frame": np.repeat(np.arange(5), 2),
+            "region": [1, 2] * 5,
+            "J": [1, 0.8, 0.9, 0.2, 0.8, 0.7, 0.7, 0.6, 0.5, 0.4],
+            "F": 0.5,
+        }
+    )
+    table = summarise_scores(scores).set_index("region")
+    assert list(table.index) == ["1", "2", "all"]
+    assert table.loc["1", "J_mean"] == pytest.approx(0.78)
+    assert table.loc["1", "J_last_quarter"] == pytest.approx(0.6)  # frames 3 and 4
+    assert table.loc["2", "J_worst"] == pytest.approx(0.2)
+    assert table.loc["2", "J_worst_frame"] == 1
+    assert table.loc["all", "J_mean"] == pytest.approx((0.78 + 0.54) / 2)
+    assert table.loc["all", "J_worst_frame"] == 4
+    assert table.loc["all", "J_worst"] == pytest.approx(0.45)
+    assert (table["F_mean"] == 0.5).all()
+
+
+class CountingTrack:
+    """A track that makes its label maps on demand and counts how many are alive."""
+
+    def __init__(self, maps, indices):
+        self.maps, self.indices, self.alive, self.most = maps, indices, 0, 0
+
+    def __len__(self):
+        return len(self.maps)
+
+    def __iter__(self):
+        import weakref
+
+        for labels in self.maps:
+            fresh = labels.copy()
+            self.alive += 1
+            self.most = max(self.most, self.alive)
+            weakref.finalize(fresh, self.died)
+            yield fresh
+            del fresh
+
+    def died(self):
+        self.alive -= 1
+
+
+def test_one_frame_is_held_at_a_time_and_frame_numbers_are_kept():
+    maps = blobs(1, frames=40, size=(20, 30))
+    track = CountingTrack(maps, range(100, 140))
+    truth = CountingTrack(maps, range(100, 140))
+    scores = score_track(track, truth, [1, 2])
+    assert track.most <= 3
+    assert scores["frame"].min() == 100
+    assert scores["frame"].max() == 139
+
+
+@pytest.mark.parametrize(
+    ("predicted", "truth", "message"),
+    [
+        (np.zeros((0, 4, 4), np.uint8), np.ones((2, 4, 4), np.uint8), "'predicted' has no frame"),
+        (np.ones((3, 4, 4), np.uint8), np.ones((2, 4, 4), np.uint8), "frame 2 is only in one"),
+        (np.ones((2, 4, 5), np.uint8), np.ones((2, 4, 4), np.uint8), "4 x 4 px .* expected 4 x 5"),
+        (np.ones((2, 4, 4), float), np.ones((2, 4, 4), np.uint8), "expected a label map"),
+        (np.ones((2, 4, 4, 3), np.uint8), np.ones((2, 4, 4), np.uint8), "expected a label map"),
+        (np.zeros((2, 4, 4), np.uint8), np.zeros((2, 4, 4), np.uint8), "none of the regions"),
+    ],
+)
+def test_bad_tracks_are_refused(predicted, truth, message):
+    with pytest.raises(SamflowError, match=message):
+        score_track(predicted, truth, [1])
+
+
+def test_missing_frames_are_named():
+    maps = np.ones((3, 4, 4), np.uint8)
+    with pytest.raises(SamflowError, match="frame 1 is only in one of them"):
+        score_track(CountingTrack(maps, [0, 2, 3]), CountingTrack(maps, [0, 1, 2]), [1])
+
+
+@pytest.mark.parametrize("ids", [[], [0, 1]])
+def test_bad_ids_are_refused(ids):
+    maps = np.ones((3, 4, 4), np.uint8)
+    with pytest.raises(SamflowError, match="label above 0"):
+        score_track(maps, maps, ids)
+
+
+def test_masks_of_different_size_are_refused():
+    for measure in (region_similarity, boundary_measure):
+        with pytest.raises(SamflowError, match=r"\(4, 4\) and \(4, 5\)"):
+            measure(np.ones((4, 4)), np.ones((4, 5)))
+    with pytest.raises(SamflowError, match="lacks the columns"):
+        summarise_scores(pd.DataFrame({"frame": [0], "J": [1.0]}))
