@@ -1,0 +1,66 @@
+"""Figures: that they hold what was measured, are whole files, and leave pyplot alone."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from samflow.errors import SamflowError
+from samflow.plots import plot_scores
+
+
+def scores(level, regions=(1, 2), frames=8):
+    return pd.DataFrame(
+        [
+            {"frame": frame, "region": region, "J": level, "F": level / 2}
+            for frame in range(frames)
+            for region in regions
+        ]
+    )
+
+
+def rows_of_color(path, color):
+    """Picture rows, as shares of the height, with a long run of a colour."""
+    pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    near = np.abs(pixels - np.round(np.array(to_rgb(color)) * 255)).sum(axis=2) < 12
+    return np.flatnonzero(near.sum(axis=1) > 0.3 * pixels.shape[1]) / pixels.shape[0]
+
+
+def test_scores_are_drawn_at_their_height_in_colors_that_stay_apart(tmp_path):
+    path = tmp_path / "plots" / "scores.png"
+    plot_scores({"xmem": scores(1.0), "sam": scores(0.0)}, path, names={1: "upper", 2: "lower"})
+    assert Image.open(path).size == (1440, 1080)
+    assert [p.name for p in path.parent.iterdir()] == ["scores.png"]
+    blue, orange = rows_of_color(path, "#0072b2"), rows_of_color(path, "#d55e00")
+    # 1 and 0 lie far apart in the large panel, and again in the small ones
+    assert orange.min() - blue.min() > 0.3
+    assert blue.max() < orange.max()
+
+
+def test_equal_scores_give_equal_files(tmp_path):
+    for name in ("a.png", "b.png"):
+        plot_scores({"xmem": scores(0.7)}, tmp_path / name, score="F")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_many_strategies_and_regions_fit(tmp_path):
+    tables = {f"strategy {i}": scores(i / 10, regions=range(1, 5)) for i in range(10)}
+    plot_scores(tables, tmp_path / "many.png")
+    assert Image.open(tmp_path / "many.png").size == (1440, 1080)
+
+
+def test_nothing_to_draw_is_refused(tmp_path):
+    with pytest.raises(SamflowError, match="nothing to plot"):
+        plot_scores({}, tmp_path / "a.png")
+    with pytest.raises(SamflowError, match=r"'xmem' has 16 rows and lacks the columns \['G'\]"):
+        plot_scores({"xmem": scores(1.0)}, tmp_path / "a.png", score="G")
+    assert not list(tmp_path.iterdir())
+
+
+def test_pyplot_is_never_imported():
+    code = "import sys, samflow.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
