@@ -1,0 +1,25 @@
+"""Seeded dye clips with exact truth: a film of two dyes in a turbulent channel.
+
+`flow` carries the dye, `look` makes pictures of it, `clip` joins both frame by frame.
+"""
+
+from samflow.synthetic.clip import (
+    HELD_OUT_SEEDS,
+    TRAINING_SEEDS,
+    VALIDATION_SEEDS,
+    DyeClip,
+    background_points,
+)
+from samflow.synthetic.flow import DyeSimulation
+from samflow.synthetic.look import Look, Painter
+
+__all__ = [
+    "HELD_OUT_SEEDS",
+    "TRAINING_SEEDS",
+    "VALIDATION_SEEDS",
+    "DyeClip",
+    "DyeSimulation",
+    "Look",
+    "Painter",
+    "background_points",
+]
