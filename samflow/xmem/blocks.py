@@ -1,0 +1,212 @@
+"""The building blocks of the XMem network.
+
+Structure and parameter names follow XMem (Cheng & Schwing, ECCV 2022, arXiv 2207.07115), so that
+the official checkpoints load unchanged. Group tensors have shape (B, N, C, h, w): B clips, N
+objects. A group convolution is an ordinary one with B and N folded together.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Bottleneck(nn.Module):
+    """ResNet-50's block: 1x1, 3x3 (with the stride), 1x1, four times as wide at the end."""
+
+    def __init__(self, inner: int, middle: int, stride: int) -> None:
+        super().__init__()
+        outer = 4 * middle
+        self.conv1 = nn.Conv2d(inner, middle, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(middle)
+        self.conv2 = nn.Conv2d(middle, middle, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(middle)
+        self.conv3 = nn.Conv2d(middle, outer, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(outer)
+        self.downsample = _projection(inner, outer, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, inner, h, w) -> (B, 4 * middle, h / stride, w / stride)."""
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = F.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        return F.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class BasicBlock(nn.Module):
+    """ResNet-18's block: two 3x3 convolutions, the stride in the first."""
+
+    def __init__(self, inner: int, outer: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inner, outer, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outer)
+        self.conv2 = nn.Conv2d(outer, outer, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outer)
+        self.downsample = _projection(inner, outer, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, inner, h, w) -> (B, outer, h / stride, w / stride)."""
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = self.bn2(self.conv2(y))
+        return F.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+def _projection(inner: int, outer: int, stride: int) -> nn.Sequential | None:
+    if stride == 1 and inner == outer:
+        return None
+    return nn.Sequential(
+        nn.Conv2d(inner, outer, 1, stride, bias=False),
+        nn.BatchNorm2d(outer),
+    )
+
+
+def stage(
+    block: type[Bottleneck] | type[BasicBlock], inner: int, middle: int, count: int, stride: int
+) -> nn.Sequential:
+    """`count` residual blocks in a row, the stride in the first."""
+    outer = 4 * middle if block is Bottleneck else middle
+    first = block(inner, middle, stride)
+    return nn.Sequential(first, *(block(outer, middle, 1) for _ in range(count - 1)))
+
+
+class GroupConv(nn.Conv2d):
+    """A convolution that every object goes through: (B, N, C, h, w) -> (B, N, C', h', w')."""
+
+    def forward(self, g: Tensor) -> Tensor:
+        """Fold the objects into the batch and back."""
+        return super().forward(g.flatten(0, 1)).unflatten(0, g.shape[:2])
+
+
+class GroupResBlock(nn.Module):
+    """Two 3x3 convolutions with a shortcut, on a group tensor."""
+
+    def __init__(self, inner: int, outer: int) -> None:
+        super().__init__()
+        self.downsample = GroupConv(inner, outer, 3, padding=1) if inner != outer else None
+        self.conv1 = GroupConv(inner, outer, 3, padding=1)
+        self.conv2 = GroupConv(outer, outer, 3, padding=1)
+
+    def forward(self, g: Tensor) -> Tensor:
+        """(B, N, inner, h, w) -> (B, N, outer, h, w)."""
+        out = self.conv2(F.relu(self.conv1(F.relu(g))))
+        return out + (g if self.downsample is None else self.downsample(g))
+
+
+class _ChannelGate(nn.Module):
+    def __init__(self, channels: int, reduction: int) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(channels, channels // reduction),
+            nn.ReLU(),
+            nn.Linear(channels // reduction, channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate = self.mlp(x.mean((2, 3))) + self.mlp(x.amax((2, 3)))
+        return x * torch.sigmoid(gate)[:, :, None, None]
+
+
+class _SpatialGate(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        # the checkpoint calls this layer `spatial.conv`
+        self.spatial = nn.ModuleDict({"conv": nn.Conv2d(2, 1, 7, padding=3)})
+
+    def forward(self, x: Tensor) -> Tensor:
+        pooled = torch.cat([x.amax(1, keepdim=True), x.mean(1, keepdim=True)], 1)
+        return x * torch.sigmoid(self.spatial["conv"](pooled))
+
+
+class CBAM(nn.Module):
+    """Convolutional block attention (Woo et al., ECCV 2018): a channel gate, a spatial gate."""
+
+    def __init__(self, channels: int, reduction: int = 16) -> None:
+        super().__init__()
+        self.ChannelGate = _ChannelGate(channels, reduction)
+        self.SpatialGate = _SpatialGate()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w), every value scaled by its two gates in (0, 1)."""
+        return self.SpatialGate(self.ChannelGate(x))
+
+
+class FeatureFusion(nn.Module):
+    """Join image features, the same for all objects, with features of each object."""
+
+    def __init__(self, image_channels: int, group_channels: int, outer: int) -> None:
+        super().__init__()
+        self.block1 = GroupResBlock(image_channels + group_channels, outer)
+        self.attention = CBAM(outer)
+        self.block2 = GroupResBlock(outer, outer)
+
+    def forward(self, x: Tensor, g: Tensor) -> Tensor:
+        """(B, Cx, h, w) and (B, N, Cg, h, w) -> (B, N, outer, h, w)."""
+        g = self.block1(torch.cat([x[:, None].expand(-1, g.shape[1], -1, -1, -1), g], 2))
+        gated = self.attention(g.flatten(0, 1)).unflatten(0, g.shape[:2])
+        return self.block2(g + gated)
+
+
+class HiddenCell(nn.Module):
+    """The gated recurrent cell of the sensory memory (a GRU variant).
+
+    Attributes
+    ----------
+    transform : GroupConv
+        3x3 convolution to the three gates: forget f, update u, candidate n, in that order.
+    """
+
+    def __init__(self, inner: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.transform = GroupConv(inner + hidden_dim, 3 * hidden_dim, 3, padding=1)
+        nn.init.xavier_normal_(self.transform.weight)
+
+    def update(self, g: Tensor, hidden: Tensor) -> Tensor:
+        """(B, N, inner, h, w) and the state (B, N, CH, h, w) -> the next state, same shape."""
+        forget, update, candidate = self.transform(torch.cat([g, hidden], 2)).chunk(3, dim=2)
+        update = torch.sigmoid(update)
+        return torch.sigmoid(forget) * hidden * (1 - update) + update * torch.tanh(candidate)
+
+
+class HiddenReinforcer(HiddenCell):
+    """The deep update: the state takes in the value of a memory frame."""
+
+    def forward(self, value: Tensor, hidden: Tensor) -> Tensor:
+        """(B, N, CV, h, w) and the state -> the next state."""
+        return self.update(value, hidden)
+
+
+class HiddenUpdater(HiddenCell):
+    """The update of every other frame: the state takes in three scales of the decoder."""
+
+    def __init__(self, inner: Sequence[int], middle: int, hidden_dim: int) -> None:
+        super().__init__(middle, hidden_dim)
+        self.g16_conv = GroupConv(inner[0], middle, 1)
+        self.g8_conv = GroupConv(inner[1], middle, 1)
+        self.g4_conv = GroupConv(inner[2], middle, 1)
+
+    def forward(self, g16: Tensor, g8: Tensor, g4: Tensor, hidden: Tensor) -> Tensor:
+        """Take in decoder features at 1/16, 1/8 and 1/4: state -> next state."""
+        g = self.g16_conv(g16)
+        g = g + self.g8_conv(_shrink(g8, 2)) + self.g4_conv(_shrink(g4, 4))
+        return self.update(g, hidden)
+
+
+def _shrink(g: Tensor, factor: int) -> Tensor:
+    # area interpolation by a whole factor is average pooling
+    return F.avg_pool2d(g.flatten(0, 1), factor).unflatten(0, g.shape[:2])
+
+
+class UpsampleBlock(nn.Module):
+    """Double the resolution of a group tensor and add the image's skip features."""
+
+    def __init__(self, skip: int, inner: int, outer: int) -> None:
+        super().__init__()
+        self.skip_conv = nn.Conv2d(skip, inner, 3, padding=1)
+        self.out_conv = GroupResBlock(inner, outer)
+
+    def forward(self, x: Tensor, g: Tensor) -> Tensor:
+        """(B, skip, 2h, 2w) and (B, N, inner, h, w) -> (B, N, outer, 2h, 2w)."""
+        up = F.interpolate(g.flatten(0, 1), scale_factor=2.0, mode="bilinear", align_corners=False)
+        return self.out_conv(up.unflatten(0, g.shape[:2]) + self.skip_conv(x)[:, None])
