@@ -252,8 +252,7 @@ def mask_to_low_res_logits(
     scale = image_size / max(mask.shape)
     # rounded like segment_anything's ResizeLongestSide
     down, across = (
-        _overlap(length, int(length * scale + 0.5), image_size, mask_size)
-        for length in mask.shape
+        _overlap(length, int(length * scale + 0.5), image_size, mask_size) for length in mask.shape
     )
     share = down @ (mask != 0).astype(np.float64) @ across.T  # (mask_size, mask_size)
     # sums of exact shares may miss 0 or `coverage` by rounding

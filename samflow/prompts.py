@@ -105,7 +105,8 @@ class Region(_Strict):
             x0, y0, x1, y1 = self.box
             if not (x0 < x1 and y0 < y1):
                 raise ValueError(
-                    f"box {list(self.box)} is empty: expected [x0, y0, x1, y1] with x0 < x1, y0 < y1"
+                    f"box {list(self.box)} is empty: expected [x0, y0, x1, y1] with x0 < x1 and "
+                    "y0 < y1"
                 )
         return self
 

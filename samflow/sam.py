@@ -99,9 +99,9 @@ def architecture_from_state_dict(state_dict: Mapping[str, torch.Tensor]) -> SamA
             global_blocks=tuple(i for i, span in enumerate(spans) if span == grid),
             prompt_dim=state_dict["image_encoder.neck.0.weight"].shape[0],
             mask_channels=state_dict["prompt_encoder.mask_downscaling.3.weight"].shape[0],
-            decoder_mlp_dim=state_dict[
-                "mask_decoder.transformer.layers.0.mlp.lin1.weight"
-            ].shape[0],
+            decoder_mlp_dim=state_dict["mask_decoder.transformer.layers.0.mlp.lin1.weight"].shape[
+                0
+            ],
         )
     except KeyError as error:
         raise SamflowError(
@@ -430,5 +430,3 @@ def load_sam(name_or_file: str | Path = "vit_h", device: str = "auto") -> Sam:
             f"{checkpoint.path} does not fit the official SAM: {first} Use an official checkpoint."
         ) from None
     return Sam(model, device, checkpoint.name, checkpoint.sha256)
-
-

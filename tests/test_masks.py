@@ -23,7 +23,9 @@ planes = arrays(
     st.tuples(st.integers(1, 12), st.integers(1, 12)),
     elements=st.integers(-4, 4).map(float),
 )
-label_maps = arrays(np.uint8, st.tuples(st.integers(1, 15), st.integers(1, 15)), elements=st.integers(0, 4))
+label_maps = arrays(
+    np.uint8, st.tuples(st.integers(1, 15), st.integers(1, 15)), elements=st.integers(0, 4)
+)
 
 
 @given(planes)
@@ -59,7 +61,9 @@ def test_max_area_fills_exactly_the_small_holes(plane, max_area):
 
 def test_a_hole_is_raised_to_its_rim_with_the_dent_around_it():
     row = [-5, 4, 1, -3, 1, 6, -5]
-    plane = np.array([[-5] * 7, [-5, 4, 5, 5, 5, 6, -5], row, [-5, 4, 5, 5, 5, 6, -5], [-5] * 7], float)
+    plane = np.array(
+        [[-5] * 7, [-5, 4, 5, 5, 5, 6, -5], row, [-5, 4, 5, 5, 5, 6, -5], [-5] * 7], float
+    )
     assert fill_holes(plane)[2].tolist() == [-5, 4, 4, 4, 4, 6, -5]
 
 

@@ -1,0 +1,140 @@
+"""What a run says about itself: `run.json`, and the run folder read back."""
+
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from samflow.errors import SamflowError
+from samflow.files import write_text
+from samflow.maskio import Track
+from samflow.prompts import Prompts, Region
+
+_PACKAGES = ("samflow", "torch", "torchvision", "segment-anything", "numpy", "opencv-python", "av")
+
+
+class VideoRecord(BaseModel):
+    """The clip that a run looked at.
+
+    `first` is the index in the file of the clip's first frame, `frames` how many there are,
+    `fps` the mean rate; `width` and `height` in px.
+    """
+
+    name: str
+    path: str
+    sha256: str
+    fps: float
+    width: int
+    height: int
+    first: int
+    frames: int
+    damage: str | None = None
+
+
+class ModelRecord(BaseModel):
+    """Weights that a run used: registry name or file name, and hash of the file."""
+
+    name: str
+    sha256: str
+
+
+class RunRecord(BaseModel):
+    """Contents of `run.json`; `seconds` holds the time spent in each stage."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    schema_: Literal["samflow.run/1"] = Field(default="samflow.run/1", alias="schema")
+    versions: dict[str, str]
+    video: VideoRecord
+    prompts: Prompts
+    models: dict[str, ModelRecord]
+    strategies: list[str]
+    options: dict[str, Any]
+    seconds: dict[str, float] = {}
+    frames_done: int = 0
+
+    def save(self, folder: Path) -> None:
+        """Write `run.json` in `folder`, complete or not at all."""
+        write_text(folder / "run.json", self.model_dump_json(by_alias=True, indent=1) + "\n")
+
+    def difference(self, other: "RunRecord") -> str | None:
+        """Name the first thing in which another record would give other results, or None."""
+        for key in ("video", "prompts", "models", "strategies", "options"):
+            mine, others = self.model_dump()[key], other.model_dump()[key]
+            if key == "video":
+                mine, others = {**mine, "path": ""}, {**others, "path": ""}
+            if mine != others:
+                if isinstance(mine, dict):
+                    inner = [k for k in {**mine, **others} if mine.get(k) != others.get(k)]
+                    return (
+                        f"{key} ({inner[0]}: {mine.get(inner[0])!r:.60}, then "
+                        f"{others.get(inner[0])!r:.60})"
+                    )
+                return f"{key} ({mine!r:.60}, then {others!r:.60})"
+        return None
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that results depend on."""
+    return {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
+
+
+class Run:
+    """A run folder, read back.
+
+    Parameters
+    ----------
+    folder : str or Path
+
+    Raises
+    ------
+    SamflowError
+        When the folder holds no run.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        path = self.folder / "run.json"
+        try:
+            self.record = RunRecord.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            raise SamflowError(
+                f"{self.folder} is not a run: it has no run.json. Make one with samflow run."
+            ) from None
+        except NotADirectoryError:
+            raise SamflowError(f"{self.folder} is a file, expected the folder of a run.") from None
+        except (ValidationError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise SamflowError(f"{path} is not a samflow run record: {reason}.") from None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every frame is done and the comparison video is there."""
+        done = self.record.frames_done == self.record.video.frames
+        return done and (self.folder / "comparison.mp4").is_file()
+
+    @property
+    def strategies(self) -> list[str]:
+        """Names of the strategies in the run."""
+        return self.record.strategies
+
+    @property
+    def result_regions(self) -> list[Region]:
+        """The regions that occur in the results: those that are not background."""
+        return [region for region in self.record.prompts.regions if not region.background]
+
+    def mask_folder(self, strategy: str) -> Path:
+        """Folder of a strategy's palette PNGs."""
+        return self.folder / "masks" / strategy
+
+    def track(self, strategy: str) -> Track:
+        """A strategy's label maps."""
+        if strategy not in self.strategies:
+            raise SamflowError(
+                f"run {self.folder} has no strategy {strategy!r}: it has "
+                f"{', '.join(self.strategies)}."
+            )
+        return Track(self.mask_folder(strategy))
