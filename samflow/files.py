@@ -1,6 +1,8 @@
-"""Files that appear complete or not at all."""
+"""Files and folders that appear complete or not at all."""
 
+import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,10 +50,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         part.chmod(0o666 & ~_umask())
         os.replace(part, path)
     except OSError as error:
-        raise SamflowError(
-            f"{path} could not be written: {error.strerror or error}. "
-            "Free some space or choose another folder, then run the command again."
-        ) from error
+        raise _not_written(path, error) from error
     finally:
         if part is not None:
             part.unlink(missing_ok=True)
@@ -72,7 +71,48 @@ def write_text(path: str | Path, text: str) -> None:
 
 def sha256_of_file(path: str | Path) -> str:
     """SHA-256 of a file's bytes as 64 hex digits, read in pieces."""
-    import hashlib
-
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def replace_folder(path: str | Path) -> Iterator[Path]:
+    """Give a temporary folder beside `path`, renamed to it when the block ends without an error.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder to appear. An older one of this name is replaced.
+
+    Yields
+    ------
+    Path
+        An empty folder to fill.
+
+    Raises
+    ------
+    SamflowError
+        When the folder can't be made. Nothing is left behind.
+    """
+    path = Path(path)
+    part = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp("", f".{path.name}-", path.parent))
+        yield part
+        part.chmod(0o777 & ~_umask())
+        if path.exists():
+            shutil.rmtree(path)
+        os.replace(part, path)
+    except OSError as error:
+        raise _not_written(path, error) from error
+    finally:
+        if part is not None:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _not_written(path: Path, error: OSError) -> SamflowError:
+    return SamflowError(
+        f"{path} could not be written: {error.strerror or error}. "
+        "Free some space or choose another folder, then run the command again."
+    )

@@ -145,7 +145,7 @@ def run(
     options = options or RunOptions()
     folder = Path(out)
     check_strategy_names(options.strategies)
-    _check_folder(folder, resume)
+    check_run_folder(folder, resume)
     clip = _choose_clip(Video(video_path), prompts, options)
     sam = load_sam(options.sam, options.device)
     needed = needs_xmem(options.strategies)
@@ -170,7 +170,8 @@ def _hole_area(options: RunOptions, clip: Video) -> int:
     return round(SMALL_HOLE * clip.size[0] * clip.size[1])
 
 
-def _check_folder(folder: Path, resume: bool) -> None:
+def check_run_folder(folder: Path, resume: bool) -> None:
+    """Refuse a folder that a run can't be written to, or gone on with, with a `SamflowError`."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder / "run.json").is_file():

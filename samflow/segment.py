@@ -43,7 +43,7 @@ def segment(
     sam: str = "vit_h",
     device: str = "auto",
     use_points: bool = False,
-    max_hole_area: int | None = 0,
+    max_hole_area: int = 0,
     accept_frame: bool = False,
     keep_background: bool = False,
 ) -> Segmentation:
@@ -63,8 +63,8 @@ def segment(
     device : str
     use_points : bool
         Use points beside the boxes.
-    max_hole_area : int, optional
-        Largest hole that is filled, px; None fills holes of any size.
+    max_hole_area : int
+        Largest hole that is filled in a region, px; 0 leaves the model's masks as they are.
     accept_frame : bool
         Go on when the frame's pixels differ from those the prompts were drawn on.
     keep_background : bool
