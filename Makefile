@@ -1,0 +1,34 @@
+# The two commands of README.md: `make demo` and `make test`. On Windows, `make` from Git or conda.
+PYTHON ?= python3
+ifeq ($(OS),Windows_NT)
+  BIN := .venv/Scripts
+else
+  BIN := .venv/bin
+endif
+READY := .venv/.samflow-ready
+
+.PHONY: demo test lint notebooks setup clean
+
+demo: $(READY)
+	$(BIN)/samflow demo --out runs/demo
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+setup: $(READY)
+
+# installed again whenever the dependencies change
+$(READY): pyproject.toml
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'samflow needs Python 3.11 or later, got ' + sys.version.split()[0])"
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN) -e ".[notebook,test,lint]"
+	$(PYTHON) -c "open('$(READY)', 'w').close()"
+
+clean:
+	rm -rf .venv runs
