@@ -1,5 +1,6 @@
 """Strategies side by side over a video: stream, write, resume."""
 
+import math
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -194,7 +195,7 @@ def _choose_clip(video: Video, prompts: Prompts, options: RunOptions) -> Video:
         start = float(video.timestamps[index])
     else:
         start = options.start
-    clip = video.between(start, options.end)
+    clip = video.between(start, math.inf if options.end is None else options.end)
     if clip.first != index:
         raise SamflowError(
             f"the prompts belong to frame {index}, the clip starts at frame {clip.first}: start it "

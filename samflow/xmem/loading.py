@@ -1,6 +1,7 @@
 """Build XMem from a checkpoint, with every size read off the file."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -63,12 +64,12 @@ def xmem_from_state_dict(state_dict: Mapping[str, Tensor], source: str = "checkp
     return network.eval()
 
 
-def load_xmem(name_or_file: str, device: str = "auto") -> XMem:
+def load_xmem(name_or_file: str | Path, device: str = "auto") -> XMem:
     """Load XMem by name ("demo", "XMem", "XMem-s012") or from a checkpoint file.
 
     Parameters
     ----------
-    name_or_file : str
+    name_or_file : str or Path
         A name of the registry, or the path of any XMem checkpoint; sizes are read off the file.
     device : str
         "auto" (cuda, mps, cpu) or a torch device.
@@ -85,6 +86,7 @@ def load_xmem(name_or_file: str, device: str = "auto") -> XMem:
     """
     from samflow.weights import load_checkpoint
 
-    checkpoint = load_checkpoint(str(name_or_file), kind="xmem")
+    checkpoint = load_checkpoint(name_or_file, kind="xmem")
     network = xmem_from_state_dict(checkpoint.state_dict, str(checkpoint.path))
+    network.name, network.sha256 = checkpoint.name, checkpoint.sha256
     return network.requires_grad_(False).to(resolve_device(device))

@@ -150,6 +150,11 @@ class XMem(nn.Module):
     width : float
         Factor on the channels of both backbones and the decoder; the official networks have 1.
 
+    Attributes
+    ----------
+    name, sha256 : str
+        What the weights are called and their hash, set by `load_xmem` for the record of a run.
+
     Raises
     ------
     SamflowError
@@ -160,6 +165,9 @@ class XMem(nn.Module):
     >>> sum(v.numel() for v in XMem().state_dict().values())
     62220354
     """
+
+    name = ""
+    sha256 = ""
 
     def __init__(
         self, key_dim: int = 64, value_dim: int = 512, hidden_dim: int = 64, width: float = 1.0
