@@ -12,12 +12,14 @@ from samflow.measure.interface import (
 from samflow.measure.options import MeasureOptions
 from samflow.measure.profiles import edge_heights, intermittency, layer_thickness, row_heights
 from samflow.measure.series import rate_of_change
+from samflow.measure.spread import band_coverage, spread
 from samflow.measure.track import Measures, measure_track
 
 __all__ = [
     "Blobs",
     "MeasureOptions",
     "Measures",
+    "band_coverage",
     "box_counts",
     "box_dimension",
     "box_sizes",
@@ -33,4 +35,5 @@ __all__ = [
     "measure_track",
     "rate_of_change",
     "row_heights",
+    "spread",
 ]

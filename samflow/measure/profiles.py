@@ -105,8 +105,8 @@ def mean_and_rms(values: NDArray[np.float64]) -> tuple[float, float]:
 def layer_thickness(concentration: NDArray[np.float64]) -> dict[str, float]:
     """Thickness of the mixing layers on both sides of a dye, from its profile over height.
 
-    The profile is split where it is largest; the layer above is that between the dye and what
-    lies over it, the one below likewise.
+    The profile is split at the mean height of the dye; the layer above is that between the dye
+    and what lies over it, the one below likewise.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def layer_thickness(concentration: NDArray[np.float64]) -> dict[str, float]:
     -----
     For C = (1 + tanh(2 y / d)) / 2 the integral is d, and the 10-90 % thickness 1.099 d. A linear
     ramp of width w gives 2 w / 3 and 0.8 w; a sine interface of amplitude a averaged over whole
-    wavelengths 16 a / pi^2 and 1.902 a. Tests reach these within 0.5 px.
+    wavelengths 16 a / pi^2 and 1.902 a. Tests reach these within 0.7 px.
     A mask is 0 or 1 at each point, so C is a share of space and time, not a degree of mixing.
 
     Examples
@@ -139,26 +139,26 @@ def layer_thickness(concentration: NDArray[np.float64]) -> dict[str, float]:
     known = concentration[~np.isnan(concentration)]
     if not known.size or known.max() <= 0:
         return dict.fromkeys(_THICKNESSES, math.nan)
-    # the middle of the plateau, so that a flat top is shared fairly
-    peak = int(np.median(np.flatnonzero(known >= known.max() - 1e-12)))
+    # unlike the largest value the mean height moves smoothly from frame to frame
+    middle = round(float(np.average(np.arange(known.size), weights=known)))
     spread = 4 * known * (1 - known)
-    half = spread[peak] / 2
+    half = spread[middle] / 2
     values = (
-        float(spread[:peak].sum() + half),
-        float(spread[peak + 1 :].sum() + half),
-        _distance_10_90(known[: peak + 1]),
-        _distance_10_90(known[peak:][::-1]),
+        float(spread[:middle].sum() + half),
+        float(spread[middle + 1 :].sum() + half),
+        _distance_10_90(known),
+        _distance_10_90(known[::-1]),
     )
     return dict(zip(_THICKNESSES, values, strict=True))
 
 
-def _distance_10_90(flank: NDArray[np.float64]) -> float:
-    """Rows between the first places where a flank, from outside to its peak, passes 0.1 and 0.9."""
+def _distance_10_90(profile: NDArray[np.float64]) -> float:
+    """Rows between the first places where a profile, seen from outside, passes 0.1 and 0.9."""
     places = []
     for level in (0.1, 0.9):
-        reached = np.flatnonzero(flank >= level)
+        reached = np.flatnonzero(profile >= level)
         if not reached.size or reached[0] == 0:
             return math.nan
         i = int(reached[0])
-        places.append(i - (flank[i] - level) / (flank[i] - flank[i - 1]))
+        places.append(i - (profile[i] - level) / (profile[i] - profile[i - 1]))
     return float(places[1] - places[0])
