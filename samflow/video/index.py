@@ -145,7 +145,7 @@ def index_frames(path: Path) -> FrameIndex:
         reorder = stream.codec_context.reorder_depth
         rate = float(stream.average_rate) if stream.average_rate else None
         time_base = stream.time_base or Fraction(1, 90_000)
-        duration = (container.duration or 0) / av.time_base
+        duration = _stated_seconds(container)
     if trusted:
         frames = sorted((pts, key) for pts, key in scan.packets if pts is not None)
         by_pts = True
@@ -200,9 +200,13 @@ def _scan_packets(container: InputContainer, stream: VideoStream) -> _Scan:
 def _is_short(container: InputContainer, stream: VideoStream, scan: _Scan) -> bool:
     if container.format.name.startswith("mov") and scan.stored < len(stream.index_entries):
         return True
-    if container.format.name not in _STATED_LENGTH or not container.duration:
-        return False
-    return scan.end < container.duration / av.time_base - 0.25
+    return scan.end < _stated_seconds(container) - 0.25
+
+
+def _stated_seconds(container: InputContainer) -> float:
+    if container.format.name not in _STATED_LENGTH:
+        return 0.0
+    return (container.duration or 0) / av.time_base
 
 
 def _is_trusted(container: InputContainer, stream: VideoStream, scan: _Scan) -> bool:
