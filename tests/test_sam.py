@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from models import SMALL_SAM, randomise, small_sam
 from segment_anything import SamPredictor, sam_model_registry
 from segment_anything.utils.transforms import ResizeLongestSide
 
@@ -10,34 +11,10 @@ from samflow.errors import SamflowError
 from samflow.prompts import FrameReference, Prompts, Region
 from samflow.sam import Sam, SamArchitecture, architecture_from_state_dict, build_sam, load_sam
 
-SMALL = SamArchitecture(
-    image_size=128,
-    patch_size=16,
-    embed_dim=48,
-    depth=3,
-    num_heads=2,
-    window_size=3,
-    global_blocks=(1,),
-    prompt_dim=64,
-    mask_channels=8,
-    decoder_mlp_dim=96,
-)
-
-
-def randomise(model, seed=0):
-    """Give every tensor random values, also those that start at zero (relative positions)."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            scale = 0.02 if parameter.ndim < 2 else parameter[0].numel() ** -0.5
-            parameter.add_(scale * torch.randn(parameter.shape, generator=generator))
-    return model
-
 
 @pytest.fixture(scope="module")
 def small():
-    torch.manual_seed(0)
-    return Sam(randomise(build_sam(SMALL)), device="cpu")
+    return Sam(small_sam(), device="cpu")
 
 
 def _official(model, image, boxes=None, points=None, labels=None, masks=None):
@@ -141,7 +118,7 @@ def test_official_architectures_are_read_off_their_tensors(name):
 
 
 def test_small_architecture_round_trip():
-    assert architecture_from_state_dict(build_sam(SMALL).state_dict()) == SMALL
+    assert architecture_from_state_dict(build_sam(SMALL_SAM).state_dict()) == SMALL_SAM
 
 
 def test_regions_with_different_prompts_are_each_as_if_alone(small):

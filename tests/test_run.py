@@ -1,0 +1,308 @@
+"""The run folder: what it holds, that it is repeatable, and that it survives a kill."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from models import save_models
+from PIL import Image
+
+from samflow.compare import compare
+from samflow.demo import write_dye_clip
+from samflow.errors import SamflowError
+from samflow.prompts import Prompts
+from samflow.record import Run
+from samflow.run import RunOptions, run
+from samflow.sam import Sam
+from samflow.strategies import STRATEGY_NAMES
+from samflow.synthetic import DyeClip
+from samflow.video import Video, video_to_frames
+from samflow.xmem import Tracker
+
+FRAMES = 12
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """A dye clip with prompts, and files of small random weights."""
+    folder = tmp_path_factory.mktemp("inputs")
+    prompts = write_dye_clip(folder / "clip", DyeClip(seed=5, size=(54, 96), frames=FRAMES))
+    sam, xmem = save_models(folder)
+    return folder / "clip" / "clip.mp4", prompts, {"sam": str(sam), "xmem": str(xmem)}
+
+
+def _options(inputs, **changes):
+    return RunOptions(device="cpu", save_every=5, **(inputs[2] | changes))
+
+
+@pytest.fixture(scope="module")
+def whole(inputs, tmp_path_factory):
+    """An unbroken run."""
+    return run(inputs[0], inputs[1], tmp_path_factory.mktemp("runs") / "whole", _options(inputs))
+
+
+def _bytes(folder: Path) -> dict[str, bytes]:
+    """All results of a run; of run.json all but the times."""
+    files = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    record = json.loads(files.pop("run.json"))
+    del record["seconds"]
+    return files | {"run.json": json.dumps(record).encode()}
+
+
+def test_the_folder_holds_what_the_design_says(inputs, whole):
+    names = {path.name for path in whole.folder.iterdir()}
+    assert names == {"run.json", "prompts.json", "masks", "comparison.mp4"}
+    assert Prompts.load(whole.folder / "prompts.json") == inputs[1]
+    record = json.loads((whole.folder / "run.json").read_text())
+    video = Video(inputs[0])
+    assert record["video"]["sha256"] == video.sha256
+    assert record["video"]["name"] == "clip.mp4"
+    assert record["frames_done"] == FRAMES
+    assert record["strategies"] == list(STRATEGY_NAMES)
+    assert set(record["models"]) == {"sam", "xmem"}
+    assert all(len(model["sha256"]) == 64 for model in record["models"].values())
+    assert set(record["seconds"]) >= {"decode", "sam encode", "xmem", "sam decode", "write"}
+    for name in STRATEGY_NAMES:
+        files = sorted(path.name for path in (whole.folder / "masks" / name).iterdir())
+        assert files == [f"{index:05d}.png" for index in range(FRAMES)]
+        with Image.open(whole.folder / "masks" / name / "00003.png") as picture:
+            assert picture.mode == "P"
+
+
+def test_background_regions_are_dropped_from_results(inputs, whole):
+    assert inputs[1].background_ids == (3,)
+    for name in STRATEGY_NAMES:
+        labels = np.stack(list(whole.track(name)))
+        assert set(np.unique(labels)) <= {0, 1, 2}
+        assert labels.any()
+
+
+def test_the_comparison_shows_every_frame_at_its_time(inputs, whole):
+    film, comparison = Video(inputs[0]), Video(whole.folder / "comparison.mp4")
+    np.testing.assert_allclose(comparison.timestamps, film.timestamps, atol=1e-3)
+    assert comparison.size[1] > 2 * film.size[1]
+
+
+def test_the_same_run_gives_the_same_bytes(inputs, whole, tmp_path):
+    again = run(inputs[0], inputs[1], tmp_path / "again", _options(inputs))
+    assert _bytes(again.folder) == _bytes(whole.folder)
+
+
+def test_a_subset_of_strategies_gives_the_same_masks(inputs, whole, tmp_path):
+    part = run(
+        inputs[0], inputs[1], tmp_path / "part", _options(inputs, strategies=("refined-box", "sam"))
+    )
+    for name in ("refined-box", "sam"):
+        np.testing.assert_array_equal(np.stack(list(part.track(name))), list(whole.track(name)))
+    assert not (part.folder / "masks" / "xmem").exists()
+
+
+def test_a_frame_is_decoded_encoded_and_tracked_once(inputs, tmp_path, monkeypatch):
+    calls = dict.fromkeys(["decode", "embed", "track"], 0)
+    iterate, embed, step = Video.__iter__, Sam.embed, Tracker.step
+
+    def counted_iterate(self):
+        for image in iterate(self):
+            calls["decode"] += 1
+            yield image
+
+    def counted_embed(self, image):
+        calls["embed"] += 1
+        return embed(self, image)
+
+    def counted_step(self, image, labels=None, last=False):
+        calls["track"] += 1
+        return step(self, image, labels, last)
+
+    def no_random_access(self, item):
+        assert isinstance(item, slice), "a run reads its frames in order"
+        return getitem(self, item)
+
+    getitem = Video.__getitem__
+    monkeypatch.setattr(Video, "__iter__", counted_iterate)
+    monkeypatch.setattr(Video, "__getitem__", no_random_access)
+    monkeypatch.setattr(Sam, "embed", counted_embed)
+    monkeypatch.setattr(Tracker, "step", counted_step)
+    run(inputs[0], inputs[1], tmp_path / "run", _options(inputs))
+    assert calls == {"decode": FRAMES, "embed": FRAMES, "track": FRAMES}
+
+
+def test_xmem_alone_needs_sam_for_the_first_frame_only(inputs, tmp_path, monkeypatch):
+    frames = []
+    embed = Sam.embed
+    monkeypatch.setattr(Sam, "embed", lambda self, image: frames.append(1) or embed(self, image))
+    run(inputs[0], inputs[1], tmp_path / "run", _options(inputs, strategies=("xmem",)))
+    assert len(frames) == 1
+
+
+class _PowerCutError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("killed_at", [0, 3, 5, 9, 10, 11])
+def test_an_interrupted_run_ends_with_the_same_bytes(
+    inputs, whole, tmp_path, monkeypatch, killed_at
+):
+    embed = Sam.embed
+    count = 0
+
+    def failing(self, image):
+        nonlocal count
+        if count == killed_at:
+            raise _PowerCutError
+        count += 1
+        return embed(self, image)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sam, "embed", failing)
+        with pytest.raises(_PowerCutError):
+            run(inputs[0], inputs[1], tmp_path / "run", _options(inputs))
+    resumed = run(inputs[0], inputs[1], tmp_path / "run", _options(inputs), resume=True)
+    assert _bytes(resumed.folder) == _bytes(whole.folder)
+
+
+RUN_SCRIPT = """
+import sys
+from samflow.prompts import Prompts
+from samflow.run import RunOptions, run
+video, prompts, sam, xmem, out = sys.argv[1:]
+options = RunOptions(sam=sam, xmem=xmem, device="cpu", save_every=5)
+print("ready", flush=True)
+sys.stdin.readline()
+run(video, Prompts.load(prompts), out, options, resume=True)
+"""
+
+
+@pytest.mark.slow
+def test_runs_killed_at_random_moments_end_with_the_same_bytes(inputs, whole, tmp_path):
+    """SIGKILL at 20 random moments spread over the run, each resumed to the end."""
+    video, _, models = inputs
+    arguments = [video, video.with_name("prompts.json"), models["sam"], models["xmem"]]
+    rng = random.Random(0)
+
+    def start(out):
+        command = [sys.executable, "-c", RUN_SCRIPT, *map(str, arguments), str(out)]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+        assert process.stdout.readline() == "ready\n"
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        return process
+
+    begin = time.perf_counter()
+    assert start(tmp_path / "timed").wait() == 0
+    length = time.perf_counter() - begin
+    killed = 0
+    # one run killed again and again until it gets through, then anew, until 20 kills are done
+    out = tmp_path / "run"
+    while killed < 20:
+        process = start(out)
+        try:
+            process.wait(timeout=rng.uniform(0.1, 1.0) * length)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            killed += 1
+            continue
+        assert process.returncode == 0
+        assert _bytes(out) == _bytes(whole.folder)
+        shutil.rmtree(out)
+    if out.exists():
+        process = start(out)
+        assert process.wait() == 0
+        assert _bytes(out) == _bytes(whole.folder)
+
+
+def test_resuming_a_complete_run_changes_nothing(inputs, whole):
+    before = {path: path.stat().st_mtime_ns for path in whole.folder.rglob("*")}
+    run(inputs[0], inputs[1], whole.folder, _options(inputs), resume=True)
+    assert {path: path.stat().st_mtime_ns for path in whole.folder.rglob("*")} == before
+
+
+def test_resuming_with_other_input_is_refused(inputs, whole):
+    others = {
+        "strategies": _options(inputs, strategies=("sam",)),
+        "mask_value": _options(inputs, mask_value=5.0),
+        "models": _options(inputs, xmem="demo"),
+    }
+    for what, options in others.items():
+        with pytest.raises(SamflowError, match=rf"made with another .*{what}.*choose another"):
+            run(inputs[0], inputs[1], whole.folder, options, resume=True)
+
+
+def test_folders_that_are_not_to_be_written(inputs, whole, tmp_path):
+    with pytest.raises(SamflowError, match="already holds a run: go on with --resume"):
+        run(inputs[0], inputs[1], whole.folder, _options(inputs))
+    (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(SamflowError, match="exists and is not a run"):
+        run(inputs[0], inputs[1], tmp_path, _options(inputs), resume=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_the_clip_starts_at_the_prompts_frame(inputs, tmp_path):
+    video, prompts, _ = inputs
+    moved = prompts.model_copy(
+        update={"frame": prompts.frame.model_copy(update={"index": 7, "sha256": None})}
+    )
+    finished = run(video, moved, tmp_path / "late", _options(inputs, strategies=("sam",)))
+    assert (finished.record.video.first, finished.record.video.frames) == (7, FRAMES - 7)
+    with pytest.raises(
+        SamflowError, match=r"frame 7, the clip starts at frame 5: start it at 0\.28"
+    ):
+        run(video, moved, tmp_path / "other", _options(inputs, start=0.2))
+    other_frame = prompts.frame.model_copy(update={"sha256": "0" * 64})
+    wrong = prompts.model_copy(update={"frame": other_frame})
+    with pytest.raises(SamflowError, match="--accept-frame"):
+        run(video, wrong, tmp_path / "other", _options(inputs))
+    assert not (tmp_path / "other").exists()
+    ended = run(video, prompts, tmp_path / "end", _options(inputs, end=0.2, strategies=("sam",)))
+    assert ended.record.video.frames == 5
+
+
+def test_a_folder_of_images_runs_like_a_film(inputs, tmp_path):
+    frames = video_to_frames(Video(inputs[0])[:4], tmp_path / "frames")
+    finished = run(
+        frames,
+        inputs[1],
+        tmp_path / "run",
+        _options(inputs, strategies=("sam",), accept_frame=True),
+    )
+    assert len(finished.track("sam")) == 4
+
+
+def test_compare_puts_runs_side_by_side(inputs, whole, tmp_path):
+    part = run(inputs[0], inputs[1], tmp_path / "part", _options(inputs, strategies=("sam",)))
+    out = compare([whole, part], tmp_path / "both.mp4")
+    assert len(Video(out)) == FRAMES
+    short = run(inputs[0], inputs[1], tmp_path / "short", _options(inputs, end=0.2))
+    with pytest.raises(SamflowError, match="over another clip"):
+        compare([whole, short], tmp_path / "x.mp4")
+    with pytest.raises(SamflowError, match="8 strategies to compare, at most 6"):
+        compare([whole, whole_copy(whole, tmp_path)], tmp_path / "x.mp4")
+    assert not (tmp_path / "x.mp4").exists()
+
+
+def whole_copy(whole, tmp_path):
+    return Run(shutil.copytree(whole.folder, tmp_path / "copy"))
+
+
+def test_a_folder_that_is_no_run(tmp_path):
+    with pytest.raises(SamflowError, match=r"is not a run: it has no run\.json"):
+        Run(tmp_path)
+    (tmp_path / "run.json").write_text('{"schema": "other"}')
+    with pytest.raises(SamflowError, match="not a samflow run record"):
+        Run(tmp_path)
