@@ -10,7 +10,14 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from samflow.errors import SamflowError
-from samflow.plots import plot_scores
+from samflow.measure import measure_track, spread
+from samflow.plots import (
+    plot_box_counts,
+    plot_measures,
+    plot_profiles,
+    plot_scores,
+    plot_spread,
+)
 
 
 def scores(level, regions=(1, 2), frames=8):
@@ -58,6 +65,54 @@ def test_nothing_to_draw_is_refused(tmp_path):
         plot_scores({}, tmp_path / "a.png")
     with pytest.raises(SamflowError, match=r"'xmem' has 16 rows and lacks the columns \['G'\]"):
         plot_scores({"xmem": scores(1.0)}, tmp_path / "a.png", score="G")
+    assert not list(tmp_path.iterdir())
+
+
+def growing_bands(rate):
+    """A band of dye at the bottom whose height grows by `rate` px each frame."""
+    maps = np.zeros((6, 60, 90), np.uint8)
+    for i in range(6):
+        maps[i, 40 - rate * i :] = 1
+        maps[i, 5:10, 20:40] = 2
+    return measure_track(maps, [1, 2], np.arange(6) / 25, mm_per_px=0.5)
+
+
+def test_measures_are_drawn_in_their_units(tmp_path, monkeypatch):
+    measures = {"xmem": growing_bands(1), "sam": growing_bands(3)}
+    tables = {name: measure.frames for name, measure in measures.items()}
+    labels = []
+    monkeypatch.setattr("matplotlib.axes.Axes.set_ylabel", lambda self, text: labels.append(text))
+    path = tmp_path / "measures.png"
+    plot_measures(tables, path, quantities=("area", "interface_density", "holes", "area_rate"))
+    assert labels == [
+        "area $A$ [mm²]",
+        "interface density [1/mm]",
+        "holes",
+        "d$A$/d$t$ [mm²/s]",
+    ]
+    # also from a table that went through a file and lost what pandas keeps beside it
+    tables["sam"].to_csv(tmp_path / "measures.csv", index=False)
+    read = pd.read_csv(tmp_path / "measures.csv")
+    plot_measures({"sam": read}, path, quantities=("front_speed",))
+    assert labels[-1] == "front speed [mm/s]"
+
+
+def test_other_figures_of_measures_are_written(tmp_path):
+    measures = {"xmem": growing_bands(1), "sam": growing_bands(3)}
+    tables = {name: measure.frames for name, measure in measures.items()}
+    plot_spread(spread(tables), tmp_path / "spread.png", truth=tables["sam"])
+    plot_profiles({n: m.profiles for n, m in measures.items()}, tmp_path / "profiles.png")
+    plot_box_counts({n: m.box_counts for n, m in measures.items()}, tmp_path / "boxes.png")
+    assert len(list(tmp_path.iterdir())) == 3
+    for path in tmp_path.iterdir():
+        pixels = np.asarray(Image.open(path).convert("RGB"))
+        near_blue = np.abs(pixels.astype(int) - [0, 114, 178]).sum(axis=2) < 12
+        assert near_blue.sum() > 200, path
+
+
+def test_an_unknown_quantity_is_refused(tmp_path):
+    with pytest.raises(SamflowError, match="no quantity 'areas' in the table"):
+        plot_measures({"a": growing_bands(1).frames}, tmp_path / "a.png", quantities=("areas",))
     assert not list(tmp_path.iterdir())
 
 
