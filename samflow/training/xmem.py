@@ -1,0 +1,356 @@
+"""Train XMem's demo weights on dye clips: `python -m samflow.training.xmem --out FILE`.
+
+The recipe follows the paper (Cheng & Schwing, ECCV 2022, section 4.1 and its appendix): short
+sequences, memory read from the first and from random earlier frames, soft aggregation,
+bootstrapped cross-entropy plus dice, a deep update of the sensory memory now and then. It differs
+where the paper starts from pretrained backbones: everything starts from random weights here, so
+batch normalisation learns its statistics, and is frozen for the last part.
+"""
+
+import argparse
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from samflow.files import atomic_path
+from samflow.synthetic import TRAINING_SEEDS
+from samflow.training.clips import BankRecipe, ClipBank, build_bank
+from samflow.xmem.memory import similarity
+from samflow.xmem.network import ImageFeatures, XMem, soft_aggregate
+
+logger = logging.getLogger(__name__)
+
+BANK = BankRecipe(
+    simulations=200, first_seed=TRAINING_SEEDS.start + 500_000, shots=1, looks=2, frames=26
+)
+"""400 clips of 26 frames: 5.4 GB on disk, some 10 minutes of rendering on 2 cores."""
+
+REFERENCE_FRAMES = 3  # read at once, as in the paper
+DEEP_UPDATE_SHARE = 0.2  # of the frames, as in the paper; one memory frame in five at run time
+FROZEN_NORM_SHARE = 0.25  # of the steps, at the end, run with the statistics that inference uses
+SECONDS_BETWEEN_SNAPSHOTS = 300.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training.
+
+    Parameters
+    ----------
+    share : float
+        Of all steps.
+    crop : (int, int)
+        (H, W) in pixels, multiples of 16.
+    batch, frames, objects : int
+        Clips in a step, frames of each, and objects tracked in each.
+    max_skip : int
+        Largest step between successive frames of a sequence.
+    """
+
+    share: float
+    crop: tuple[int, int]
+    batch: int
+    frames: int
+    objects: int
+    max_skip: int
+
+
+STAGES = (
+    Stage(0.50, (192, 192), batch=4, frames=3, objects=2, max_skip=8),
+    Stage(0.30, (192, 256), batch=2, frames=5, objects=2, max_skip=6),
+    Stage(0.20, (256, 448), batch=1, frames=6, objects=3, max_skip=5),
+)
+
+
+def small_xmem() -> XMem:
+    """Build the demo's network: a quarter of the official width, 4.0 M values."""
+    return XMem(key_dim=32, value_dim=128, hidden_dim=16, width=0.25)
+
+
+class Sampler:
+    """Draw training sequences from a bank of clips.
+
+    Parameters
+    ----------
+    bank : ClipBank
+    rng : numpy Generator
+    """
+
+    def __init__(self, bank: ClipBank, rng: np.random.Generator) -> None:
+        self.bank, self.rng = bank, rng
+
+    def draw(self, stage: Stage) -> tuple[Tensor, Tensor]:
+        """Draw a batch.
+
+        Returns
+        -------
+        images : (B, T, 3, H, W) float32 Tensor
+            RGB in [0, 1].
+        labels : (B, T, H, W) int64 Tensor
+            0 background, 1..objects in random order; -1 marks pixels that no loss counts, since
+            their region is not on the first frame.
+        """
+        images, labels = zip(*(self._sequence(stage) for _ in range(stage.batch)), strict=True)
+        stacked = torch.from_numpy(np.stack(images)).permute(0, 1, 4, 2, 3)
+        return stacked.float() / 255, torch.from_numpy(np.stack(labels))
+
+    def _sequence(self, stage: Stage) -> tuple[np.ndarray, np.ndarray]:
+        rng = self.rng
+        count, length = self.bank.labels.shape[:2]
+        clip = int(rng.integers(count))
+        steps = rng.integers(1, stage.max_skip + 1, stage.frames - 1)
+        while steps.sum() >= length:
+            steps[steps.argmax()] -= 1
+        indices = rng.integers(length - steps.sum()) + np.concatenate([[0], np.cumsum(steps)])
+        if rng.random() < 0.3:
+            indices = indices[::-1]
+        height, width = stage.crop
+        top = int(rng.integers(self.bank.labels.shape[2] - height + 1))
+        left = int(rng.integers(self.bank.labels.shape[3] - width + 1))
+        window = (slice(top, top + height), slice(left, left + width))
+        images = np.stack([self.bank.images[clip, i][window] for i in indices])
+        labels = np.stack([self.bank.labels[clip, i][window] for i in indices])
+        for axis in (1, 2):
+            if rng.random() < 0.5:
+                images, labels = np.flip(images, axis), np.flip(labels, axis)
+        return self._recolour(images), self._choose_objects(labels, stage.objects)
+
+    def _recolour(self, images: np.ndarray) -> np.ndarray:
+        rng = self.rng
+        if rng.random() < 0.3:
+            images = images[..., rng.permutation(3)]
+        if rng.random() < 0.5:
+            gain, lift = rng.uniform(0.75, 1.25), rng.uniform(-25, 25)
+            images = np.clip(images * gain + lift, 0, 255).astype(np.uint8)
+        return np.ascontiguousarray(images)
+
+    def _choose_objects(self, labels: np.ndarray, objects: int) -> np.ndarray:
+        areas = np.bincount(labels[0].ravel(), minlength=4)
+        shown = self.rng.permutation([i for i in (1, 2, 3) if areas[i] >= 64])
+        # 0 stays 0, what the first frame hardly shows is ignored, surplus objects are background
+        table = np.array([0, -1, -1, -1], np.int64)
+        table[shown] = 0
+        table[shown[:objects]] = np.arange(1, len(shown[:objects]) + 1)
+        return table[labels]
+
+
+def segment_sequence(
+    network: XMem, images: Tensor, labels: Tensor, objects: int, rng: np.random.Generator
+) -> Iterator[Tensor]:
+    """Segment a batch of sequences from their first masks, as in training.
+
+    Parameters
+    ----------
+    network : XMem
+    images : (B, T, 3, H, W) float32 Tensor
+        RGB in [0, 1].
+    labels : (B, T, H, W) int64 Tensor
+        Only the first frame is looked at.
+    objects : int
+        Channels N; ids 1..N.
+    rng : numpy Generator
+        For the memory frames and deep updates.
+
+    Yields
+    ------
+    (B, 1 + N, H, W) float32 Tensor
+        Logits of frames 1 to T - 1.
+    """
+    batch, frames = images.shape[:2]
+    pixels = network.normalise(images).contiguous(memory_format=torch.channels_last_3d)
+    flat = pixels.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+    encoded = network.encode_key(flat)
+    features = [
+        ImageFeatures(*(f.unflatten(0, (batch, frames))[:, t] for f in encoded))
+        for t in range(frames)
+    ]
+    masks = torch.stack([labels[:, 0] == i for i in range(1, objects + 1)], 1).float()
+    shown = masks.amax((2, 3), keepdim=True)
+    hidden = masks.new_zeros(batch, objects, network.hidden_dim, *encoded.key.shape[-2:])
+    values: list[Tensor] = []
+    for t in range(frames):
+        if t:
+            chosen = _reference_frames(t, rng)
+            readout = read([features[i] for i in chosen], [values[i] for i in chosen], features[t])
+            raw, hidden = network.decoder(features[t], readout, hidden, True)
+            logits = soft_aggregate(torch.sigmoid(raw.float()) * shown)
+            masks = logits.softmax(1)[:, 1:]
+            yield logits
+        if t < frames - 1:
+            deep = t == 0 or rng.random() < DEEP_UPDATE_SHARE
+            value, hidden = network.encode_value(pixels[:, t], features[t].f16, masks, hidden, deep)
+            values.append(value)
+
+
+def _reference_frames(t: int, rng: np.random.Generator) -> list[int]:
+    if t <= REFERENCE_FRAMES:
+        return list(range(t))
+    others = rng.choice(np.arange(1, t), REFERENCE_FRAMES - 1, replace=False)
+    return [0, *sorted(int(i) for i in others)]
+
+
+def read(memory: Sequence[ImageFeatures], values: Sequence[Tensor], query: ImageFeatures) -> Tensor:
+    """Read memory frames with a softmax over all of their elements.
+
+    Parameters
+    ----------
+    memory : sequence of ImageFeatures
+        Of the memory frames, B images each.
+    values : sequence of (B, N, CV, h, w) Tensor
+    query : ImageFeatures
+        Of the frame to segment.
+
+    Returns
+    -------
+    (B, N, CV, h, w) Tensor
+    """
+
+    def rows(x: Tensor) -> Tensor:
+        return x.flatten(2).transpose(1, 2)  # (B, C, h, w) -> (B, h * w, C)
+
+    with torch.autocast(query.key.device.type, enabled=False):
+        key = torch.cat([rows(f.key.float()) for f in memory], 1)
+        shrinkage = torch.cat([rows(f.shrinkage.float())[..., 0] for f in memory], 1)
+        scores = similarity(key, shrinkage, rows(query.key.float()), rows(query.selection.float()))
+        affinity = scores.softmax(-1)  # (B, Q, M)
+    value = torch.cat([v.flatten(3) for v in values], 3).flatten(1, 2)  # (B, N * CV, M)
+    readout = value @ affinity.transpose(1, 2).to(value.dtype)
+    return readout.unflatten(1, values[0].shape[1:3]).unflatten(3, query.key.shape[-2:])
+
+
+def loss(logits: Tensor, labels: Tensor, hard_share: float) -> Tensor:
+    """Bootstrapped cross-entropy plus dice, as in the paper.
+
+    Parameters
+    ----------
+    logits : (B, 1 + N, H, W) float32 Tensor
+    labels : (B, H, W) int64 Tensor
+        -1 marks pixels that don't count.
+    hard_share : float
+        In (0, 1]: the share of pixels, the hardest ones, whose cross-entropy counts.
+
+    Returns
+    -------
+    () Tensor
+    """
+    entropy = F.cross_entropy(logits, labels, ignore_index=-1, reduction="none").flatten()
+    entropy = entropy.topk(max(1, int(hard_share * len(entropy)))).values.mean()
+    counted = (labels >= 0)[:, None]
+    truth = F.one_hot(labels.clamp(min=0), logits.shape[1]).permute(0, 3, 1, 2)[:, 1:] * counted
+    p = logits.softmax(1)[:, 1:] * counted
+    overlap = 2 * (p * truth).sum((2, 3)) + 1
+    dice = 1 - overlap / (p.sum((2, 3)) + truth.sum((2, 3)) + 1)
+    return entropy + dice.mean()
+
+
+def train(
+    network: XMem, bank: ClipBank, steps: int, seed: int, out: Path, bfloat16: bool = False
+) -> XMem:
+    """Train a network; write its average now and then.
+
+    Parameters
+    ----------
+    network : XMem
+        From random weights, or to go on with.
+    bank : ClipBank
+    steps : int
+        Of all stages together.
+    seed : int
+        Of the sequences drawn.
+    out : Path
+        The file of the average, rewritten every five minutes and at the end.
+    bfloat16 : bool
+        Whether convolutions run in bfloat16.
+
+    Returns
+    -------
+    XMem
+        The exponential average of the weights.
+    """
+    rng = np.random.default_rng(seed)
+    sampler = Sampler(bank, rng)
+    network = network.to(memory_format=torch.channels_last).train()
+    average = torch.optim.swa_utils.AveragedModel(
+        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995), use_buffers=True
+    )
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    plain = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=1e-3)
+    ends = np.cumsum([s.share for s in STAGES]) * steps
+    started = saved = time.monotonic()
+    recent: list[float] = []
+    for step in range(steps):
+        stage = STAGES[min(int(np.searchsorted(ends, step, side="right")), len(STAGES) - 1)]
+        if step == int(steps * (1 - FROZEN_NORM_SHARE)):
+            for module in network.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, steps)
+        images, labels = sampler.draw(stage)
+        hard = float(np.interp(step / steps, [0.2, 0.7], [1.0, 0.3]))
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            predictions = segment_sequence(network, images, labels, stage.objects, rng)
+            losses = [loss(p, labels[:, 1 + t], hard) for t, p in enumerate(predictions)]
+        total = torch.stack(losses).mean()
+        optimizer.zero_grad()
+        total.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 3.0)
+        optimizer.step()
+        average.update_parameters(network)
+        recent.append(float(total))
+        now = time.monotonic()
+        if step % 20 == 19:
+            pace = (now - started) / (step + 1)
+            logger.info("step %d loss %.4f, %.3f s a step", step + 1, np.mean(recent[-20:]), pace)
+        if now - saved > SECONDS_BETWEEN_SNAPSHOTS:
+            save(average.module, out)
+            saved = now
+    save(average.module, out)
+    return average.module
+
+
+def learning_rate(step: int, steps: int, peak: float = 1e-3, warm_up: int = 100) -> float:
+    """Linear warm-up, then half a cosine down to 2 % of the peak."""
+    falling = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * step / steps))
+    return peak * float(min((step + 1) / warm_up, falling))
+
+
+def save(network: nn.Module, path: Path) -> None:
+    """Write a network's entries as safetensors, floats in float16."""
+    entries = {
+        name: (t.half() if t.is_floating_point() else t).detach().contiguous().clone()
+        for name, t in network.state_dict().items()
+    }
+    with atomic_path(path) as part:
+        save_file(entries, part)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train from the command line."""
+    parser = argparse.ArgumentParser(description="Train XMem's demo weights on dye clips.")
+    parser.add_argument("--out", type=Path, default=Path("data/xmem_demo.safetensors"))
+    parser.add_argument("--bank", type=Path, default=Path("data/xmem_bank"), help="rendered clips")
+    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--bfloat16", action="store_true", help="faster where the CPU has it")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    cv2.setNumThreads(1)
+    torch.manual_seed(options.seed)
+    bank = build_bank(options.bank, BANK)
+    train(small_xmem(), bank, options.steps, options.seed, options.out, options.bfloat16)
+
+
+if __name__ == "__main__":
+    main()
