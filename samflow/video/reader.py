@@ -151,7 +151,8 @@ class Video:
         ----------
         start, end : float
             Seconds from the first frame of the file, as in `timestamps`. An `end` after the last
-            frame means up to the last frame.
+            frame means up to the last frame. Times that the file rounded (Matroska: to 1 ms)
+            count as the exact ones.
 
         Returns
         -------
@@ -163,8 +164,8 @@ class Video:
             When no frame lies between.
         """
         times = self.timestamps
-        # a microsecond of grace: 0.2 s asked for, 0.19999999 s computed
-        inside = np.flatnonzero((times >= start - 1e-6) & (times < end - 1e-6))
+        grace = self._source.grace
+        inside = np.flatnonzero((times >= start - grace) & (times < end - grace))
         if not len(inside):
             span = "it is empty"
             if len(times):

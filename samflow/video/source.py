@@ -35,6 +35,7 @@ class Source(Protocol):
     size: tuple[int, int]
     fps: float
     timestamps: NDArray[np.float64]
+    grace: float  # seconds by which the timestamps may have been rounded
     damage: str | None
 
     def read(self, index: int) -> NDArray[np.uint8]:
@@ -70,6 +71,7 @@ class FilmSource:
         self._index = index_frames(path) if index is None else index
         self.fps = self._index.fps
         self.timestamps = self._index.timestamps
+        self.grace = float(self._index.time_base) / 2 + 1e-6
         self.damage = self._index.damage
         self._number = {int(pts): i for i, pts in enumerate(self._index.pts)}
         self._lock = threading.Lock()
@@ -194,6 +196,7 @@ class FolderSource:
         Frames per second to assume.
     """
 
+    grace = 1e-6
     damage: str | None = None
 
     def __init__(self, path: Path, fps: float = 25.0) -> None:
