@@ -180,6 +180,24 @@ def run_command(
     console.print(f"comparison video: {finished.folder / 'comparison.mp4'}")
 
 
+@app.command("xmem")
+def xmem_command(
+    folder: Annotated[Path, typer.Argument(help="Holds JPEGImages/VIDEO and Annotations/VIDEO.")],
+    out: Annotated[Path, typer.Option(help="Folder for one folder of palette PNGs a video.")],
+    xmem: XMemName = "XMem",
+    size: Annotated[int, typer.Option(min=16, help="Shorter side inside XMem, px.")] = 480,
+    device: Device = "auto",
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Start again instead of going on.")
+    ] = False,
+) -> None:
+    """Track every video of the generic layout with XMem; goes on where it was killed."""
+    from samflow.folders import track_folder
+
+    for done in track_folder(folder, out, xmem, size, device, resume=not restart):
+        console.print(f"label maps: {done}")
+
+
 @app.command("compare")
 def compare_command(
     runs: Annotated[list[Path], typer.Argument(help="Run folders over the same clip.")],
