@@ -1,0 +1,182 @@
+"""Frames of a comparison video: the film and each strategy's overlay, side by side."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from samflow.errors import SamflowError
+from samflow.overlay.blend import check_picture, overlay_labels
+from samflow.overlay.panels import PanelGrid, fit_image
+from samflow.prompts import Region
+
+_FILM = "film"
+_LONGEST_CAPTION = "0000.00 s    frame 00000"
+
+
+class Comparison:
+    """Layout of a comparison video.
+
+    Parameters
+    ----------
+    size : (H, W)
+        Of the film's frames.
+    titles : sequence of str
+        One a panel with an overlay: the strategies.
+    regions : sequence of Region
+        Names and colours; those marked as background are not in the legend.
+    film : bool
+        Show the plain film as first panel.
+    alpha : float
+        Opacity of the overlays, 0 to 1.
+    max_width : int
+        Of the whole in px.
+
+    Attributes
+    ----------
+    size : (H, W)
+        Of the frames that `frame` makes, both even.
+
+    Examples
+    --------
+    >>> regions = [Region(id=1, name="upper dye"), Region(id=2, name="lower dye")]
+    >>> comparison = Comparison((270, 480), ["xmem", "sam"], regions)
+    >>> image, labels = np.zeros((270, 480, 3), np.uint8), np.zeros((270, 480), np.uint8)
+    >>> picture = comparison.frame(image, {"xmem": labels, "sam": labels}, time=0.04, index=1)
+    >>> picture.shape[:2] == comparison.size
+    True
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        titles: Sequence[str],
+        regions: Sequence[Region],
+        *,
+        film: bool = True,
+        alpha: float = 0.5,
+        max_width: int = 1920,
+    ) -> None:
+        self._titles = tuple(titles)
+        self._film = film
+        self._alpha = alpha
+        self._colors = {region.id: region.color for region in regions}
+        self._film_size = (int(size[0]), int(size[1]))
+        self._grid = PanelGrid(
+            [_FILM, *titles] if film else titles,
+            self._film_size,
+            legend=[(region.name, region.color) for region in regions if not region.background],
+            caption=_LONGEST_CAPTION,
+            max_width=max_width,
+        )
+        self.size = self._grid.size
+
+    def frame(
+        self,
+        image: np.ndarray,
+        labels: Mapping[str, np.ndarray],
+        time: float | None = None,
+        index: int | None = None,
+        notes: Mapping[str, str] | None = None,
+    ) -> np.ndarray:
+        """One frame of the comparison.
+
+        Parameters
+        ----------
+        image : (H, W, 3) uint8
+            RGB frame of the film.
+        labels : mapping of title to (H, W) uint8
+            Label map of each strategy; a title that is missing shows the film without overlay.
+        time : float, optional
+            Seconds in the clip.
+        index : int, optional
+            Frame number.
+        notes : mapping of title to str, optional
+            Short text beside a title, such as "J 0.83".
+
+        Returns
+        -------
+        (H, W, 3) uint8
+            RGB, of `size`.
+
+        Raises
+        ------
+        SamflowError
+            For a label map or image of another size or type, or under an unknown title.
+        """
+        unknown = set(labels) - set(self._titles)
+        if unknown:
+            raise SamflowError(f"no panel {sorted(unknown)[0]!r}: expected {list(self._titles)}.")
+        if image.shape[:2] != self._film_size:
+            raise SamflowError(
+                f"expected a frame of size {self._film_size} (H, W), got {image.shape[:2]}."
+            )
+        panel = fit_image(image, self._grid.panel_size)
+        pictures = [panel] if self._film else []
+        for title in self._titles:
+            if title not in labels:
+                pictures.append(panel)
+                continue
+            check_picture(image, labels[title])
+            # scaled before drawing, so that outlines are as sharp as the panel
+            height, width = self._grid.panel_size
+            small = cv2.resize(labels[title], (width, height), interpolation=cv2.INTER_NEAREST)
+            pictures.append(overlay_labels(panel, small, self._colors, self._alpha))
+        return self._grid.compose(pictures, notes, _caption(time, index))
+
+
+def comparison_frame(
+    image: np.ndarray,
+    labels: Mapping[str, np.ndarray],
+    regions: Sequence[Region],
+    time: float | None = None,
+    index: int | None = None,
+    film: bool = True,
+) -> np.ndarray:
+    """Film and overlays of several strategies on one frame, side by side.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8
+        RGB frame.
+    labels : mapping of title to (H, W) uint8
+        Label map of each strategy.
+    regions : sequence of Region
+        Names and colours for the overlays and the legend.
+    time : float, optional
+        Seconds in the clip.
+    index : int, optional
+        Frame number.
+    film : bool
+        Show the plain film as first panel.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+        RGB, at most 1920 wide, H and W even.
+
+    Notes
+    -----
+    `Comparison` gives more choice and the size beforehand.
+    """
+    named = tuple((region.id, region.name, region.color, region.background) for region in regions)
+    height, width = image.shape[:2]
+    return _layout((height, width), tuple(labels), named, film).frame(image, labels, time, index)
+
+
+@lru_cache(maxsize=8)
+def _layout(
+    size: tuple[int, int],
+    titles: tuple[str, ...],
+    regions: tuple[tuple[int, str, str, bool], ...],
+    film: bool,
+) -> Comparison:
+    remade = [Region(id=i, name=n, color=c, background=b) for i, n, c, b in regions]
+    return Comparison(size, titles, remade, film=film)
+
+
+def _caption(time: float | None, index: int | None) -> str:
+    parts = [] if time is None else [f"{time:.2f} s"]
+    parts += [] if index is None else [f"frame {index}"]
+    return "    ".join(parts)

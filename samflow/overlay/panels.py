@@ -1,0 +1,315 @@
+"""Titled panels in a grid, with a legend and a caption under them."""
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+
+from samflow.errors import SamflowError
+from samflow.overlay.blend import check_image, color_to_rgb, outline_rgb
+from samflow.overlay.text import Color, draw_text, fit_text, text_mask
+
+BACKGROUND: Color = (17, 19, 23)
+BRIGHT: Color = (240, 242, 245)
+DIM: Color = (168, 174, 184)
+# Height of title and gap as a share of the panel's width, for choosing the columns.
+_TITLE_SHARE = 0.06
+_TARGET_ASPECT = 16 / 9
+_MIN_PANEL_WIDTH = 320
+
+
+def choose_columns(count: int, size: tuple[int, int]) -> int:
+    """Columns of the grid whose outer shape is nearest to 16:9.
+
+    Parameters
+    ----------
+    count : int
+        Number of panels, 1 or more.
+    size : (H, W)
+        Size of a panel.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> [choose_columns(count, (270, 480)) for count in range(1, 7)]
+    [1, 2, 2, 2, 3, 3]
+    """
+    height, width = size
+
+    def distance(columns: int) -> float:
+        rows = -(-count // columns)
+        aspect = columns * width / (rows * (height + _TITLE_SHARE * width))
+        return abs(float(np.log(aspect / _TARGET_ASPECT)))
+
+    return min(range(1, count + 1), key=distance)
+
+
+def font_size_for(panel_width: int) -> int:
+    """Font size in px that reads well under a panel of that width."""
+    return int(np.clip(round(0.034 * panel_width), 12, 34))
+
+
+def fit_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize an image (H, W, 3) uint8 into `size`, aspect kept, the rest in the background tone."""
+    height, width = size
+    if image.shape[:2] == size:
+        return image
+    scale = min(height / image.shape[0], width / image.shape[1])
+    inner = (
+        max(1, min(width, round(image.shape[1] * scale))),
+        max(1, min(height, round(image.shape[0] * scale))),
+    )
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    resized = cv2.resize(image, inner, interpolation=way)
+    if resized.shape[:2] == size:
+        return resized
+    out = np.full((height, width, 3), BACKGROUND, np.uint8)
+    top, left = (height - inner[1]) // 2, (width - inner[0]) // 2
+    out[top : top + inner[1], left : left + inner[0]] = resized
+    return out
+
+
+def legend_height(legend: Sequence[tuple[str, str]], width: int, font: int) -> int:
+    """Height in px of the lines that the legend takes within `width` px; 0 without entries."""
+    lines = _legend_lines(legend, width, font)
+    return len(lines) * _line_height(font)
+
+
+def draw_legend(
+    canvas: np.ndarray, legend: Sequence[tuple[str, str]], corner: tuple[int, int], font: int
+) -> None:
+    """Draw colour chips with names into the canvas in place.
+
+    Parameters
+    ----------
+    canvas : (H, W, 3) uint8
+        As wide as the legend may be, from the corner's x to the right end.
+    legend : sequence of (name, "#rrggbb")
+    corner : (x, y)
+        Top left of the first line in px.
+    font : int
+        Font size in px.
+    """
+    x0, y = corner
+    for line in _legend_lines(legend, canvas.shape[1] - x0, font):
+        x, middle = x0, y + _line_height(font) // 2
+        for name, color in line:
+            top = middle - font // 2
+            edge = max(1, font // 10)
+            canvas[top : top + font, x : x + font] = outline_rgb(color)
+            inside = canvas[top + edge : top + font - edge, x + edge : x + font - edge]
+            inside[:] = color_to_rgb(color)
+            mask = text_mask(name, font)
+            draw_text(canvas, mask, x + _chip_width(font), middle, BRIGHT)
+            x += _entry_width(name, font)
+        y += _line_height(font)
+
+
+def _legend_lines(
+    legend: Sequence[tuple[str, str]], width: int, font: int
+) -> list[list[tuple[str, str]]]:
+    lines: list[list[tuple[str, str]]] = []
+    x = 0
+    for name, color in legend:
+        name = fit_text(name, max(font, width - _chip_width(font)), font)
+        if not lines or x + _entry_width(name, font) - font > width:
+            lines.append([])
+            x = 0
+        lines[-1].append((name, color))
+        x += _entry_width(name, font)
+    return lines
+
+
+def _line_height(font: int) -> int:
+    return round(1.75 * font)
+
+
+def _chip_width(font: int) -> int:
+    return round(1.5 * font)
+
+
+def _entry_width(name: str, font: int) -> int:
+    return _chip_width(font) + text_mask(name, font).shape[1] + round(1.4 * font)
+
+
+class PanelGrid:
+    """Layout of titled panels in a grid; drawn once, filled for each frame.
+
+    Parameters
+    ----------
+    titles : sequence of str
+        One a panel, in reading order.
+    image_size : (H, W)
+        Size of the images; they are scaled down together until the whole fits.
+    legend : sequence of (name, "#rrggbb")
+        Drawn under the panels.
+    caption : str
+        The longest caption that will come, such as "t = 00.00 s": keeps its place free. Empty
+        for none.
+    columns : int, optional
+        By default `choose_columns`.
+    max_width : int
+        Of the whole, in px; its height is at most that too.
+
+    Attributes
+    ----------
+    size : (H, W)
+        Of the whole, both even, as H.264 wants it.
+    panel_size : (H, W)
+        Of one panel.
+
+    Raises
+    ------
+    SamflowError
+        When there is no title, or no room for the panels.
+    """
+
+    def __init__(
+        self,
+        titles: Sequence[str],
+        image_size: tuple[int, int],
+        *,
+        legend: Sequence[tuple[str, str]] = (),
+        caption: str = "",
+        columns: int | None = None,
+        max_width: int = 1920,
+    ) -> None:
+        if not titles:
+            raise SamflowError("nothing to show: give at least one panel.")
+        self._titles = tuple(titles)
+        self._legend = tuple(legend)
+        self._caption = caption
+        self._columns = columns or choose_columns(len(titles), image_size)
+        self._rows = -(-len(titles) // self._columns)
+        self._fit(image_size, max_width)
+        self._template = self._draw_template()
+
+    def _fit(self, image_size: tuple[int, int], max_width: int) -> None:
+        """Find the widest panel, at most the image's own width, with which the whole fits."""
+        height, width = image_size
+        for panel_width in range(max(width, _MIN_PANEL_WIDTH), 31, -1):
+            self._set_panel(panel_width, max(1, round(panel_width * height / width)))
+            if max(self.size) <= max_width:
+                return
+        raise SamflowError(
+            f"{len(self._titles)} panels don't fit into {max_width} px: "
+            "show fewer panels, or allow a larger width."
+        )
+
+    def _set_panel(self, width: int, height: int) -> None:
+        self.panel_size = (height, width)
+        self._font = font_size_for(width)
+        self._gap = round(0.8 * self._font)
+        self._title_height = round(1.9 * self._font)
+        across = self._columns * (width + self._gap) + self._gap
+        down = self._rows * (height + self._title_height) + (self._rows - 1) * (self._gap // 2)
+        self._footer_top = down + self._gap // 2
+        across += across % 2
+        # a caption stands at the right of the first legend line, or under the legend
+        caption = text_mask(self._caption, self._font).shape[1] if self._caption else 0
+        lines = _legend_lines(self._legend, across - 2 * self._gap, self._font)
+        last = sum(_entry_width(name, self._font) for name, _ in lines[-1]) if lines else 0
+        self._own_line = bool(caption) and last + caption > across - 2 * self._gap
+        count = len(lines) + (1 if caption and (self._own_line or not lines) else 0)
+        footer = count * _line_height(self._font) + (self._gap // 2 if count else 0)
+        self._caption_middle = self._footer_top + round((count - 0.5) * _line_height(self._font))
+        bottom = self._footer_top + footer if count else down + self._gap
+        self.size = (bottom + bottom % 2, across)
+
+    def _draw_template(self) -> np.ndarray:
+        canvas = np.full((*self.size, 3), BACKGROUND, np.uint8)
+        for number, title in enumerate(self._titles):
+            top, left = self._corner(number)
+            title = fit_text(title, self.panel_size[1], self._font, bold=True)
+            middle = top - self._title_height // 2
+            draw_text(canvas, text_mask(title, self._font, bold=True), left, middle, BRIGHT)
+        room = canvas[:, : self.size[1] - self._gap]
+        draw_legend(room, self._legend, (self._gap, self._footer_top), self._font)
+        return canvas
+
+    def _corner(self, number: int) -> tuple[int, int]:
+        """Row and column in px where the picture of a panel begins."""
+        row, column = divmod(number, self._columns)
+        height, width = self.panel_size
+        top = self._title_height + row * (height + self._title_height + self._gap // 2)
+        return top, self._gap + column * (width + self._gap)
+
+    def compose(
+        self,
+        images: Sequence[np.ndarray],
+        notes: Mapping[str, str] | None = None,
+        caption: str = "",
+    ) -> np.ndarray:
+        """Fill the panels.
+
+        Parameters
+        ----------
+        images : sequence of (h, w, 3) uint8
+            RGB, one a panel; another size than `panel_size` is fitted with its aspect kept.
+        notes : mapping of title to str, optional
+            Short text at the right end of a panel's title line, such as "J 0.83".
+        caption : str
+            Text at the bottom right, such as the time.
+
+        Returns
+        -------
+        (H, W, 3) uint8
+            RGB, of `size`.
+        """
+        if len(images) != len(self._titles):
+            raise SamflowError(f"expected {len(self._titles)} images, got {len(images)}.")
+        canvas = self._template.copy()
+        height, width = self.panel_size
+        for number, (title, image) in enumerate(zip(self._titles, images, strict=True)):
+            check_image(image)
+            top, left = self._corner(number)
+            canvas[top : top + height, left : left + width] = fit_image(image, self.panel_size)
+            note = text_mask(notes[title], self._font) if notes and notes.get(title) else None
+            if note is not None:
+                middle = top - self._title_height // 2
+                draw_text(canvas, note, left + width - note.shape[1], middle, DIM)
+        if caption:
+            mask = text_mask(caption, self._font)
+            left = self.size[1] - self._gap - mask.shape[1]
+            draw_text(canvas, mask, left, self._caption_middle, DIM)
+        return canvas
+
+
+def compose_panels(
+    panels: Sequence[tuple[str, np.ndarray]],
+    columns: int | None = None,
+    max_width: int = 1920,
+) -> np.ndarray:
+    """Put titled pictures side by side in a grid.
+
+    Parameters
+    ----------
+    panels : sequence of (title, image)
+        Images (H, W, 3) uint8 RGB. The first one's size is that of the panels; others are fitted
+        into it with their aspect kept.
+    columns : int, optional
+        By default the number that brings the whole nearest to 16:9.
+    max_width : int
+        Of the result in px; larger pictures are scaled down.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+        RGB, H and W even.
+
+    Examples
+    --------
+    >>> black = np.zeros((270, 480, 3), np.uint8)
+    >>> compose_panels([("film", black), ("sam", black)]).shape[2]
+    3
+    """
+    if not panels:
+        raise SamflowError("nothing to show: give at least one panel.")
+    check_image(panels[0][1])
+    titles = [title for title, _ in panels]
+    size = (panels[0][1].shape[0], panels[0][1].shape[1])
+    grid = PanelGrid(titles, size, columns=columns, max_width=max_width)
+    return grid.compose([image for _, image in panels])

@@ -1,0 +1,154 @@
+"""A page with frames of several strategies: rows are strategies, columns are times."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from samflow.errors import SamflowError
+from samflow.files import atomic_path
+from samflow.overlay.blend import check_picture, overlay_labels
+from samflow.overlay.panels import (
+    BACKGROUND,
+    BRIGHT,
+    DIM,
+    draw_legend,
+    fit_image,
+    font_size_for,
+    legend_height,
+)
+from samflow.overlay.text import draw_text, fit_text, text_mask
+from samflow.prompts import Region
+
+
+def evenly_spaced(length: int, count: int) -> list[int]:
+    """Up to `count` different positions in `range(length)`, evenly spaced, both ends included.
+
+    Examples
+    --------
+    >>> evenly_spaced(60, 4)
+    [0, 20, 39, 59]
+    >>> evenly_spaced(2, 5)
+    [0, 1]
+    """
+    return sorted({int(i) for i in np.linspace(0, length - 1, min(count, length)).round()})
+
+
+def contact_sheet(
+    frames: Sequence[tuple[str, np.ndarray, Mapping[str, np.ndarray]]],
+    regions: Sequence[Region],
+    path: str | Path | None = None,
+    *,
+    alpha: float = 0.5,
+    max_width: int = 2400,
+) -> np.ndarray:
+    """Draw frames of several strategies on one page.
+
+    Parameters
+    ----------
+    frames : sequence of (caption, image, labels)
+        One a column: a caption such as "0.80 s", the frame (H, W, 3) uint8 RGB, and the label map
+        (H, W) uint8 of each strategy by name. The first column's names are the rows.
+    regions : sequence of Region
+        Names and colours; those marked as background are not in the legend.
+    path : str or Path, optional
+        PNG file to write.
+    alpha : float
+        Opacity of the overlays, 0 to 1.
+    max_width : int
+        Of the page in px.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+        RGB; the first row is the plain film.
+
+    Raises
+    ------
+    SamflowError
+        When there is no frame, a strategy is missing in a column, or a label map doesn't fit.
+    """
+    if not frames:
+        raise SamflowError("nothing to show: a contact sheet needs at least one frame.")
+    rows = ["film", *frames[0][2]]
+    colors = {region.id: region.color for region in regions}
+    legend = [(region.name, region.color) for region in regions if not region.background]
+    page = _Page(rows, len(frames), frames[0][1].shape[:2], max_width)
+    canvas = page.draw(rows, [caption for caption, _, _ in frames], legend)
+    height, width = page.cell
+    for column, (caption, image, labels) in enumerate(frames):
+        cell = fit_image(image, page.cell)
+        page.place(canvas, cell, 0, column)
+        for row, name in enumerate(rows[1:], start=1):
+            if name not in labels:
+                raise SamflowError(f"the column {caption!r} has no label map of {name!r}.")
+            check_picture(image, labels[name])
+            small = cv2.resize(labels[name], (width, height), interpolation=cv2.INTER_NEAREST)
+            page.place(canvas, overlay_labels(cell, small, colors, alpha), row, column)
+    if path is not None:
+        with atomic_path(path) as part:
+            Image.fromarray(canvas).save(part, format="PNG")
+    return canvas
+
+
+class _Page:
+    """Where things stand on a contact sheet.
+
+    Attributes
+    ----------
+    cell : (H, W)
+        Size of one picture in px.
+    """
+
+    def __init__(
+        self, rows: Sequence[str], columns: int, size: tuple[int, int], max_width: int
+    ) -> None:
+        self._rows, self._columns = len(rows), columns
+        height, width = size
+        for cell_width in range(width, 31, -1):
+            # a page is looked at as a whole: larger letters than beside a single panel
+            self._font = round(1.4 * font_size_for(cell_width))
+            self._gap = round(0.6 * self._font)
+            names = max(text_mask(name, self._font, bold=True).shape[1] for name in rows)
+            self._left = names + 2 * self._gap
+            self.width = self._left + columns * (cell_width + self._gap)
+            if self.width <= max_width:
+                self.cell = (max(1, round(cell_width * height / width)), cell_width)
+                return
+        raise SamflowError(
+            f"{columns} frames don't fit into {max_width} px: show fewer, or allow a larger width."
+        )
+
+    def draw(
+        self, rows: Sequence[str], captions: Sequence[str], legend: Sequence[tuple[str, str]]
+    ) -> np.ndarray:
+        """Empty page with the names of rows and columns and the legend."""
+        room = self.width - self._left - self._gap
+        below = legend_height(legend, room, self._font)
+        bottom, _ = self._corner(self._rows, 0)
+        canvas = np.full((bottom + below + self._gap // 2, self.width, 3), BACKGROUND, np.uint8)
+        for row, name in enumerate(rows):
+            top, _ = self._corner(row, 0)
+            mask = text_mask(name, self._font, bold=True)
+            x = self._left - self._gap - mask.shape[1]
+            draw_text(canvas, mask, x, top + self.cell[0] // 2, BRIGHT)
+        for column, caption in enumerate(captions):
+            top, left = self._corner(0, column)
+            mask = text_mask(fit_text(caption, self.cell[1], self._font), self._font)
+            draw_text(canvas, mask, left, top // 2, DIM)
+        draw_legend(canvas[:, : self.width - self._gap], legend, (self._left, bottom), self._font)
+        return canvas
+
+    def place(self, canvas: np.ndarray, picture: np.ndarray, row: int, column: int) -> None:
+        """Copy a picture of the cell's size into its place."""
+        top, left = self._corner(row, column)
+        canvas[top : top + self.cell[0], left : left + self.cell[1]] = picture
+
+    def _corner(self, row: int, column: int) -> tuple[int, int]:
+        head = round(1.9 * self._font)
+        return (
+            head + row * (self.cell[0] + self._gap // 2),
+            self._left + column * (self.cell[1] + self._gap),
+        )
