@@ -1,5 +1,7 @@
 """Train XMem's demo weights on dye clips: `python -m samflow.training.xmem --out FILE`.
 
+`--evaluate FILE` scores weights on the held-out clips instead.
+
 The recipe follows the paper (Cheng & Schwing, ECCV 2022, section 4.1 and its appendix): short
 sequences, memory read from the first and from random earlier frames, soft aggregation,
 bootstrapped cross-entropy plus dice, a deep update of the sensory memory now and then. It differs
@@ -11,7 +13,6 @@ import argparse
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -24,6 +25,9 @@ from torch import Tensor, nn
 from samflow.files import atomic_path
 from samflow.synthetic import TRAINING_SEEDS
 from samflow.training.clips import BankRecipe, ClipBank, build_bank
+from samflow.training.sequences import Sampler, Stage
+from samflow.training.xmem_evaluation import LOOKS, evaluate
+from samflow.xmem import load_xmem
 from samflow.xmem.memory import similarity
 from samflow.xmem.network import ImageFeatures, XMem, soft_aggregate
 
@@ -40,107 +44,16 @@ FROZEN_NORM_SHARE = 0.25  # of the steps, at the end, run with the statistics th
 SECONDS_BETWEEN_SNAPSHOTS = 300.0
 
 
-@dataclass(frozen=True)
-class Stage:
-    """A part of the training.
-
-    Parameters
-    ----------
-    share : float
-        Of all steps.
-    crop : (int, int)
-        (H, W) in pixels, multiples of 16.
-    batch, frames, objects : int
-        Clips in a step, frames of each, and objects tracked in each.
-    max_skip : int
-        Largest step between successive frames of a sequence.
-    """
-
-    share: float
-    crop: tuple[int, int]
-    batch: int
-    frames: int
-    objects: int
-    max_skip: int
-
-
 STAGES = (
-    Stage(0.50, (192, 192), batch=4, frames=3, objects=2, max_skip=8),
+    Stage(0.55, (192, 192), batch=4, frames=3, objects=2, max_skip=8),
     Stage(0.30, (192, 256), batch=2, frames=5, objects=2, max_skip=6),
-    Stage(0.20, (256, 448), batch=1, frames=6, objects=3, max_skip=5),
+    Stage(0.15, (256, 448), batch=1, frames=6, objects=3, max_skip=5),
 )
 
 
 def small_xmem() -> XMem:
     """Build the demo's network: a quarter of the official width, 4.0 M values."""
     return XMem(key_dim=32, value_dim=128, hidden_dim=16, width=0.25)
-
-
-class Sampler:
-    """Draw training sequences from a bank of clips.
-
-    Parameters
-    ----------
-    bank : ClipBank
-    rng : numpy Generator
-    """
-
-    def __init__(self, bank: ClipBank, rng: np.random.Generator) -> None:
-        self.bank, self.rng = bank, rng
-
-    def draw(self, stage: Stage) -> tuple[Tensor, Tensor]:
-        """Draw a batch.
-
-        Returns
-        -------
-        images : (B, T, 3, H, W) float32 Tensor
-            RGB in [0, 1].
-        labels : (B, T, H, W) int64 Tensor
-            0 background, 1..objects in random order; -1 marks pixels that no loss counts, since
-            their region is not on the first frame.
-        """
-        images, labels = zip(*(self._sequence(stage) for _ in range(stage.batch)), strict=True)
-        stacked = torch.from_numpy(np.stack(images)).permute(0, 1, 4, 2, 3)
-        return stacked.float() / 255, torch.from_numpy(np.stack(labels))
-
-    def _sequence(self, stage: Stage) -> tuple[np.ndarray, np.ndarray]:
-        rng = self.rng
-        count, length = self.bank.labels.shape[:2]
-        clip = int(rng.integers(count))
-        steps = rng.integers(1, stage.max_skip + 1, stage.frames - 1)
-        while steps.sum() >= length:
-            steps[steps.argmax()] -= 1
-        indices = rng.integers(length - steps.sum()) + np.concatenate([[0], np.cumsum(steps)])
-        if rng.random() < 0.3:
-            indices = indices[::-1]
-        height, width = stage.crop
-        top = int(rng.integers(self.bank.labels.shape[2] - height + 1))
-        left = int(rng.integers(self.bank.labels.shape[3] - width + 1))
-        window = (slice(top, top + height), slice(left, left + width))
-        images = np.stack([self.bank.images[clip, i][window] for i in indices])
-        labels = np.stack([self.bank.labels[clip, i][window] for i in indices])
-        for axis in (1, 2):
-            if rng.random() < 0.5:
-                images, labels = np.flip(images, axis), np.flip(labels, axis)
-        return self._recolour(images), self._choose_objects(labels, stage.objects)
-
-    def _recolour(self, images: np.ndarray) -> np.ndarray:
-        rng = self.rng
-        if rng.random() < 0.3:
-            images = images[..., rng.permutation(3)]
-        if rng.random() < 0.5:
-            gain, lift = rng.uniform(0.75, 1.25), rng.uniform(-25, 25)
-            images = np.clip(images * gain + lift, 0, 255).astype(np.uint8)
-        return np.ascontiguousarray(images)
-
-    def _choose_objects(self, labels: np.ndarray, objects: int) -> np.ndarray:
-        areas = np.bincount(labels[0].ravel(), minlength=4)
-        shown = self.rng.permutation([i for i in (1, 2, 3) if areas[i] >= 64])
-        # 0 stays 0, what the first frame hardly shows is ignored, surplus objects are background
-        table = np.array([0, -1, -1, -1], np.int64)
-        table[shown] = 0
-        table[shown[:objects]] = np.arange(1, len(shown[:objects]) + 1)
-        return table[labels]
 
 
 def segment_sequence(
@@ -308,7 +221,7 @@ def train(
         nn.utils.clip_grad_norm_(network.parameters(), 3.0)
         optimizer.step()
         average.update_parameters(network)
-        recent.append(float(total))
+        recent.append(total.item())
         now = time.monotonic()
         if step % 20 == 19:
             pace = (now - started) / (step + 1)
@@ -317,7 +230,9 @@ def train(
             save(average.module, out)
             saved = now
     save(average.module, out)
-    return average.module
+    trained = average.module
+    assert isinstance(trained, XMem)
+    return trained.eval()
 
 
 def learning_rate(step: int, steps: int, peak: float = 1e-3, warm_up: int = 100) -> float:
@@ -337,8 +252,9 @@ def save(network: nn.Module, path: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train from the command line."""
+    """Train or evaluate from the command line."""
     parser = argparse.ArgumentParser(description="Train XMem's demo weights on dye clips.")
+    parser.add_argument("--evaluate", metavar="FILE", help="score weights on the held-out clips")
     parser.add_argument("--out", type=Path, default=Path("data/xmem_demo.safetensors"))
     parser.add_argument("--bank", type=Path, default=Path("data/xmem_bank"), help="rendered clips")
     parser.add_argument("--steps", type=int, default=2500)
@@ -347,9 +263,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     cv2.setNumThreads(1)
+    if options.evaluate:
+        _print_scores(load_xmem(options.evaluate, device="cpu"))
+        return
     torch.manual_seed(options.seed)
     bank = build_bank(options.bank, BANK)
     train(small_xmem(), bank, options.steps, options.seed, options.out, options.bfloat16)
+
+
+def _print_scores(network: XMem) -> None:
+    for look in LOOKS:
+        scores = evaluate(network, look=look)
+        print(f"{len(scores)} held-out clips of 120 frames, look {look}: mean J of both dyes")
+        print(scores.round(3).to_string(index=False))
+        print(scores.drop(columns="seed").mean().round(3).to_string())
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from samflow.synthetic import HELD_OUT_SEEDS, DyeClip
 from samflow.xmem import Tracker, XMem
 
 DYES = (1, 2)
+LOOKS: tuple[Literal["demo", "random"], ...] = ("demo", "random")
 
 
 def score_clip(network: XMem, clip: DyeClip) -> pd.DataFrame:
