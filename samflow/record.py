@@ -61,19 +61,17 @@ class RunRecord(BaseModel):
         write_text(folder / "run.json", self.model_dump_json(by_alias=True, indent=1) + "\n")
 
     def difference(self, other: "RunRecord") -> str | None:
-        """Name the first thing in which another record would give other results, or None."""
-        for key in ("video", "prompts", "models", "strategies", "options"):
-            mine, others = self.model_dump()[key], other.model_dump()[key]
+        """Say the first thing in which another record would give other results, or None."""
+        for key in ("video", "prompts", "strategies", "models", "options"):
+            here, there = self.model_dump()[key], other.model_dump()[key]
             if key == "video":
-                mine, others = {**mine, "path": ""}, {**others, "path": ""}
-            if mine != others:
-                if isinstance(mine, dict):
-                    inner = [k for k in {**mine, **others} if mine.get(k) != others.get(k)]
-                    return (
-                        f"{key} ({inner[0]}: {mine.get(inner[0])!r:.60}, then "
-                        f"{others.get(inner[0])!r:.60})"
-                    )
-                return f"{key} ({mine!r:.60}, then {others!r:.60})"
+                here, there = {**here, "path": ""}, {**there, "path": ""}
+            if here == there:
+                continue
+            if isinstance(here, dict):
+                inner = next(k for k in {**here, **there} if here.get(k) != there.get(k))
+                key, here, there = f"{key}.{inner}", here.get(inner), there.get(inner)
+            return f"{key} was {here!r:.90}, is {there!r:.90}"
         return None
 
 

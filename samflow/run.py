@@ -366,7 +366,7 @@ class _Runner:
         difference = Run(self.folder).record.difference(self.record)
         if difference is not None:
             raise SamflowError(
-                f"{self.folder} was made with another {difference}: resume it with the same "
+                f"{self.folder} was made with other input ({difference}): resume it with the same "
                 "input, or choose another folder."
             )
 

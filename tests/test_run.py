@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models import save_models
+import torch
+from models import save_models, small_xmem
 from PIL import Image
 
 from samflow.compare import compare
@@ -233,14 +234,17 @@ def test_resuming_a_complete_run_changes_nothing(inputs, whole):
     assert {path: path.stat().st_mtime_ns for path in whole.folder.rglob("*")} == before
 
 
-def test_resuming_with_other_input_is_refused(inputs, whole):
+def test_resuming_with_other_input_is_refused(inputs, whole, tmp_path):
+    torch.save(small_xmem(seed=1).state_dict(), tmp_path / "other.pth")
     others = {
         "strategies": _options(inputs, strategies=("sam",)),
-        "mask_value": _options(inputs, mask_value=5.0),
-        "models": _options(inputs, xmem="demo"),
+        "options.mask_value": _options(inputs, mask_value=5.0),
+        "models": _options(inputs, xmem=str(tmp_path / "other.pth")),
     }
     for what, options in others.items():
-        with pytest.raises(SamflowError, match=rf"made with another .*{what}.*choose another"):
+        with pytest.raises(
+            SamflowError, match=rf"made with other input \({what}.* was .*choose another"
+        ):
             run(inputs[0], inputs[1], whole.folder, options, resume=True)
 
 
