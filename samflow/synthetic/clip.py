@@ -133,7 +133,7 @@ def _tight_box(mask: np.ndarray) -> tuple[int, int, int, int]:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def background_points(labels: np.ndarray, count: int) -> list[tuple[int, int]]:
+def background_points(labels: np.ndarray, count: int) -> list[tuple[float, float]]:
     """Points (x, y) deep inside the background, far from each other.
 
     Parameters
@@ -145,18 +145,31 @@ def background_points(labels: np.ndarray, count: int) -> list[tuple[int, int]]:
 
     Returns
     -------
-    list of (int, int)
-        Fewer than `count` when the background is too small.
+    list of (float, float)
+        Each in a band of rows of its own while there is background in another band, so that they
+        mark the gaps between the dyes as well as the clear strip; fewer than `count` when the
+        background is too small.
+
+    Examples
+    --------
+    >>> labels = np.ones((32, 32), np.uint8)
+    >>> labels[4:9] = labels[20:25] = 0
+    >>> [y for x, y in background_points(labels, 2)]
+    [6.0, 22.0]
     """
     free = np.pad(labels == 0, 1)
-    points: list[tuple[int, int]] = []
+    height = labels.shape[0]
+    points: list[tuple[float, float]] = []
+    bands = free.copy()
     for _ in range(count):
-        distance = distance_transform_edt(free)
+        distance = distance_transform_edt(bands)
+        if distance.max() < height / 60:  # slivers alone are left there: no place to click
+            distance = distance_transform_edt(free)
         y, x = np.unravel_index(int(distance.argmax()), distance.shape)
         if distance[y, x] == 0:
             break
-        points.append((int(x) - 1, int(y) - 1))
-        # the next point keeps away from this one and from its surroundings
+        points.append((float(x - 1), float(y - 1)))
+        bands[max(0, y - height // 8) : y + height // 8 + 1] = False
         reach = int(max(4, 2 * distance[y, x]))
         free[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1] = False
     return points

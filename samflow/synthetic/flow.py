@@ -161,8 +161,8 @@ class DyeSimulation:
         self.time = 0
         depth = cv2.resize(self.flow.depth, self._grid[::-1], interpolation=cv2.INTER_LINEAR)
         columns = -np.arange(self._grid[1], dtype=float) / self.flow.speed
-        self._eta = depth
-        self._concentration = self._entering_concentration(columns)
+        self._eta: np.ndarray = depth
+        self._concentration: np.ndarray = self._entering_concentration(columns)
 
     def _entering_concentration(self, times: np.ndarray) -> np.ndarray:
         """Concentration of the fluid that enters at `times` (steps): (grid height, times)."""
@@ -179,13 +179,12 @@ class DyeSimulation:
 
     def step(self) -> None:
         """Advance by one time step: both fields are looked up where their fluid came from."""
-        u, v = (0.5 * part for part in self.flow.velocity(self.time + 0.5))  # in cells per step
+        velocity = np.dstack(self.flow.velocity(self.time + 0.5))  # (h, w, 2), pixels per step
         x, y = self._cells
-        middle_x, middle_y = x - 0.5 * u, y - 0.5 * v
+        middle_x, middle_y = x - 0.25 * velocity[..., 0], y - 0.25 * velocity[..., 1]
         edge = cv2.BORDER_REPLICATE
-        u = cv2.remap(u, middle_x, middle_y, cv2.INTER_LINEAR, borderMode=edge)
-        v = cv2.remap(v, middle_x, middle_y, cv2.INTER_LINEAR, borderMode=edge)
-        back = cv2.resize(np.dstack([2.0 * u, 2.0 * v]), self._grid[::-1])
+        midway = cv2.remap(velocity, middle_x, middle_y, cv2.INTER_LINEAR, borderMode=edge)
+        back = cv2.resize(midway, self._grid[::-1])
         rows = np.arange(self._grid[0], dtype=np.float32)[:, None]
         columns = np.arange(self._grid[1], dtype=np.float32)[None, :]
         map_x, map_y = columns - back[..., 0], rows - back[..., 1]

@@ -193,7 +193,11 @@ class Painter:
         image = self._film(image, rng)
         eight_bit = (np.clip(image, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
         quality = [cv2.IMWRITE_JPEG_QUALITY, self.look.jpeg]
-        return cv2.imdecode(cv2.imencode(".jpg", eight_bit, quality)[1], cv2.IMREAD_COLOR)
+        # OpenCV takes RGB for BGR in both directions, so that the order comes out as it went in
+        _, encoded = cv2.imencode(".jpg", eight_bit, quality)
+        decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+        assert decoded is not None
+        return decoded
 
     def _matter(self, labels: np.ndarray, concentration: np.ndarray) -> np.ndarray:
         """Fluid, dyes and walls in even light, (H, W, 3) float32 in 0..1."""

@@ -1,0 +1,1 @@
+"""How the demo weights are made: `python -m samflow.training.sam` and `.xmem` repeat it."""

@@ -1,0 +1,84 @@
+"""The start of the demo SAM's decoder: the real prompt encoder and mask decoder of SAM ViT-H."""
+
+import io
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import torch
+
+from samflow.errors import SamflowError
+
+# a BSD-3-Clause package that carries the Apache-2.0 weights of SAM's decoder
+WHEEL = "segment-everything==0.3"
+MEMBER = "segment_everything/vendored/PromptGuidedDecoder/Prompt_guided_Mask_Decoder.pt"
+# the first key is misspelt in the file itself
+PARTS = {"PromtEncoder": "prompt_encoder", "MaskDecoder": "mask_decoder"}
+
+
+def download_wheel(folder: str | Path) -> Path:
+    """Download the wheel that holds the decoder with pip, unless it is in `folder` already.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A cache.
+
+    Returns
+    -------
+    Path
+        The wheel. The package is not installed.
+    """
+    folder = Path(folder)
+    if not list(folder.glob("segment_everything-*.whl")):
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet"]
+        try:
+            subprocess.run([*command, "--dest", str(folder), WHEEL], check=True)
+        except subprocess.CalledProcessError as error:
+            raise SamflowError(
+                f"pip could not download {WHEEL} (status {error.returncode}): check the network, "
+                "or give the wheel or its .pt file with --decoder."
+            ) from None
+    return next(folder.glob("segment_everything-*.whl"))
+
+
+def decoder_state(file: str | Path | None = None) -> dict[str, torch.Tensor]:
+    """Read the decoder's start.
+
+    Parameters
+    ----------
+    file : str or Path, optional
+        The wheel, or `Prompt_guided_Mask_Decoder.pt` itself; without it the wheel is downloaded.
+
+    Returns
+    -------
+    dict of str to Tensor
+        With the names that `segment_anything`'s `Sam` gives them.
+
+    Raises
+    ------
+    SamflowError
+        When the file holds something else.
+    """
+    if file is None:
+        file = download_wheel(Path(tempfile.gettempdir()) / "samflow-decoder-start")
+    file = Path(file)
+    try:
+        if file.suffix == ".whl":
+            with zipfile.ZipFile(file) as wheel:
+                content = io.BytesIO(wheel.read(MEMBER))
+        else:
+            content = io.BytesIO(file.read_bytes())
+        parts = torch.load(content, map_location="cpu", weights_only=True)
+        return {
+            f"{name}.{key}": tensor
+            for part, name in PARTS.items()
+            for key, tensor in parts[part].items()
+        }
+    except (KeyError, RuntimeError, OSError) as error:
+        raise SamflowError(
+            f"{file} holds no SAM decoder ({error}): expected the wheel of {WHEEL} or its file "
+            f"{Path(MEMBER).name}."
+        ) from None
