@@ -120,4 +120,4 @@ def _inner_border(labels: np.ndarray) -> np.ndarray:
     box = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
     # within the box the label is either alone, or the largest or smallest one differs from it
     border = cv2.compare(cv2.dilate(labels, box), cv2.erode(labels, box), cv2.CMP_NE)
-    return cv2.bitwise_and(border, cv2.compare(labels, 0, cv2.CMP_GT))
+    return np.asarray(cv2.bitwise_and(border, labels.astype(bool).view(np.uint8) * 255))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
+import numpy as np
 
 from samflow.errors import SamflowError
 from samflow.video import Video, VideoWriter
@@ -86,5 +87,7 @@ def _write_scaled(video: Video, file: Path, width: int) -> None:
     height = max(2, round(video.size[0] * width / video.size[1]))
     with VideoWriter(file, size=(height, width), fps=video.fps, crf=_PREVIEW_CRF) as writer:
         for image, timestamp in zip(video, video.timestamps, strict=False):
-            small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+            small = np.asarray(
+                cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8
+            )
             writer.write(small, timestamp=float(timestamp - video.timestamps[0]))
