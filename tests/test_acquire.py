@@ -1,5 +1,6 @@
 import itertools
 import re
+import resource
 import threading
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -194,6 +195,23 @@ def test_bad_cuts_are_refused_and_leave_nothing(film, tmp_path):
     with pytest.raises(SamflowError, match="could not be written"):
         cut(film, 0, 1, bad / "clip.mp4")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.mp4", "whole.mp4"]
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+def test_full_disk_while_cutting_is_one_line_and_leaves_nothing(film, tmp_path, rotated):
+    source = film
+    if rotated:
+        source = tmp_path / "turned.mp4"
+        ffmpeg("-display_rotation", 90, "-i", film, "-c", "copy", source)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, hard))
+    try:
+        with pytest.raises(SamflowError, match=r"could not (be cut|write)") as told:
+            cut(source, 0, 4, tmp_path / "sub" / "clip.mp4", progress=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "\n" not in str(told.value)
+    assert list((tmp_path / "sub").iterdir()) == []
 
 
 # downloading

@@ -9,9 +9,9 @@ from PIL import Image
 
 from samflow.errors import SamflowError
 from samflow.files import atomic_path
+from samflow.video.folder import IMAGE_SUFFIXES
 from samflow.video.index import open_film
 from samflow.video.reader import Video
-from samflow.video.source import IMAGE_SUFFIXES
 from samflow.video.writer import MUXER_OPTIONS, unwritable
 
 

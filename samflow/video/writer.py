@@ -9,7 +9,7 @@ from types import TracebackType
 import av
 import numpy as np
 from av.container import OutputContainer
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from samflow.errors import SamflowError
@@ -22,7 +22,7 @@ MUXER_OPTIONS = {
     "movie_timescale": str(TIME_BASE.denominator),
     "video_track_timescale": str(TIME_BASE.denominator),
 }
-_SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
+_SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 # x264's output depends on its number of threads: a fixed one gives the same bytes everywhere
 _THREADS = 4
 _BT709 = 1  # matrix, primaries and transfer, ITU-T H.273
@@ -82,6 +82,7 @@ class VideoWriter:
         self.size = (int(size[0]), int(size[1]))
         self.fps = float(fps)
         self.crf = crf
+        self._scaler = VideoReformatter()
         self._count = 0
         self._last_pts = -1
         self._container: OutputContainer | None = None
@@ -148,12 +149,14 @@ class VideoWriter:
         height, width = self.size
         even = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
-        frame = frame.reformat(
+        frame = self._scaler.reformat(
+            frame,
             format="yuv420p",
             dst_colorspace=Colorspace.ITU709,
             src_color_range=ColorRange.JPEG,
             dst_color_range=ColorRange.MPEG,
             interpolation=_SCALING,
+            threads=1,
         )
         frame.pts, frame.time_base = pts, TIME_BASE
         frame.duration = round(TIME_BASE.denominator / self.fps)
