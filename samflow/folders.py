@@ -252,6 +252,7 @@ class _Job:
         tracker = Tracker(
             self.network, size=self.size, count_long_term_usage=counts_usage(len(targets))
         )
+        self._sweep(video.name)
         done = self._restore(tracker, state_path, key, targets)
         progress.update(done)
         palette = video.palette()
@@ -282,6 +283,13 @@ class _Job:
             logger.warning("%s can't be used (%s): starting this video again", path, error)
             return 0
         return int(state["done"])
+
+    def _sweep(self, name: str) -> None:
+        """Remove the halves of files that a killed call was writing."""
+        halves = (f"{name}/.*-*.png", f"..{name}-*.state", f".{Path(_RECORD).stem}-*.json")
+        for pattern in halves:
+            for path in self.out.glob(pattern):
+                path.unlink()
 
     def _step(self, tracker: Tracker, video: FolderVideo, index: int) -> np.ndarray:
         path = video.frames[index]

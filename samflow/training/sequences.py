@@ -16,7 +16,7 @@ class Stage:
     Parameters
     ----------
     share : float
-        Of all steps.
+        Of the training.
     crop : (int, int)
         (H, W) in pixels, multiples of 16.
     batch, frames, objects : int

@@ -10,9 +10,11 @@ batch normalisation learns its statistics, and is frozen for the last part.
 """
 
 import argparse
+import itertools
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -40,14 +42,16 @@ BANK = BankRecipe(
 
 REFERENCE_FRAMES = 3  # read at once, as in the paper
 DEEP_UPDATE_SHARE = 0.2  # of the frames, as in the paper; one memory frame in five at run time
-FROZEN_NORM_SHARE = 0.25  # of the steps, at the end, run with the statistics that inference uses
+FROZEN_NORM_SHARE = (
+    0.25  # of the training, at the end, runs with the statistics that inference uses
+)
 SECONDS_BETWEEN_SNAPSHOTS = 300.0
 
 
 STAGES = (
-    Stage(0.55, (192, 192), batch=4, frames=3, objects=2, max_skip=8),
+    Stage(0.40, (192, 192), batch=4, frames=3, objects=2, max_skip=8),
     Stage(0.30, (192, 256), batch=2, frames=5, objects=2, max_skip=6),
-    Stage(0.15, (256, 448), batch=1, frames=6, objects=3, max_skip=5),
+    Stage(0.30, (256, 448), batch=1, frames=6, objects=3, max_skip=5),
 )
 
 
@@ -165,8 +169,24 @@ def loss(logits: Tensor, labels: Tensor, hard_share: float) -> Tensor:
     return entropy + dice.mean()
 
 
+@dataclass(frozen=True)
+class Budget:
+    """How long to train: a number of steps, which can be repeated exactly, or minutes."""
+
+    steps: int = 2400
+    minutes: float | None = None
+
+    def progress(self, step: int, seconds: float) -> float:
+        """Tell the share of the training that is done, from 0; it is over at 1."""
+        return step / self.steps if self.minutes is None else seconds / (60 * self.minutes)
+
+
 def train(
-    network: XMem, bank: ClipBank, steps: int, seed: int, out: Path, bfloat16: bool = False
+    network: XMem,
+    bank: ClipBank,
+    budget: Budget,
+    seed: int,
+    out: Path,
 ) -> XMem:
     """Train a network; write its average now and then.
 
@@ -175,14 +195,12 @@ def train(
     network : XMem
         From random weights, or to go on with.
     bank : ClipBank
-    steps : int
-        Of all stages together.
+    budget : Budget
+        When to stop; the stages and the learning rate follow its progress.
     seed : int
         Of the sequences drawn.
     out : Path
         The file of the average, rewritten every five minutes and at the end.
-    bfloat16 : bool
-        Whether convolutions run in bfloat16.
 
     Returns
     -------
@@ -199,22 +217,22 @@ def train(
     plain = [p for p in network.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=1e-3)
-    ends = np.cumsum([s.share for s in STAGES]) * steps
+    ends = np.cumsum([stage.share for stage in STAGES])
     started = saved = time.monotonic()
     recent: list[float] = []
-    for step in range(steps):
-        stage = STAGES[min(int(np.searchsorted(ends, step, side="right")), len(STAGES) - 1)]
-        if step == int(steps * (1 - FROZEN_NORM_SHARE)):
-            for module in network.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
+    for step in itertools.count():
+        progress = budget.progress(step, time.monotonic() - started)
+        if progress >= 1:
+            break
+        if progress >= 1 - FROZEN_NORM_SHARE:
+            _freeze_norms(network)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, steps)
+            group["lr"] = learning_rate(progress, step)
+        stage = STAGES[min(int(np.searchsorted(ends, progress, side="right")), len(STAGES) - 1)]
         images, labels = sampler.draw(stage)
-        hard = float(np.interp(step / steps, [0.2, 0.7], [1.0, 0.3]))
-        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            predictions = segment_sequence(network, images, labels, stage.objects, rng)
-            losses = [loss(p, labels[:, 1 + t], hard) for t, p in enumerate(predictions)]
+        hard = float(np.interp(progress, [0.2, 0.7], [1.0, 0.3]))
+        predictions = segment_sequence(network, images, labels, stage.objects, rng)
+        losses = [loss(p, labels[:, 1 + t], hard) for t, p in enumerate(predictions)]
         total = torch.stack(losses).mean()
         optimizer.zero_grad()
         total.backward()
@@ -222,22 +240,33 @@ def train(
         optimizer.step()
         average.update_parameters(network)
         recent.append(total.item())
-        now = time.monotonic()
         if step % 20 == 19:
-            pace = (now - started) / (step + 1)
-            logger.info("step %d loss %.4f, %.3f s a step", step + 1, np.mean(recent[-20:]), pace)
-        if now - saved > SECONDS_BETWEEN_SNAPSHOTS:
+            seconds = time.monotonic() - started
+            logger.info(
+                "step %d, %.0f %%, loss %.4f, %.3f s a step",
+                step + 1,
+                100 * progress,
+                np.mean(recent[-20:]),
+                seconds / (step + 1),
+            )
+        if time.monotonic() - saved > SECONDS_BETWEEN_SNAPSHOTS:
             save(average.module, out)
-            saved = now
+            saved = time.monotonic()
     save(average.module, out)
     trained = average.module
     assert isinstance(trained, XMem)
     return trained.eval()
 
 
-def learning_rate(step: int, steps: int, peak: float = 1e-3, warm_up: int = 100) -> float:
-    """Linear warm-up, then half a cosine down to 2 % of the peak."""
-    falling = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * step / steps))
+def _freeze_norms(network: nn.Module) -> None:
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+
+
+def learning_rate(progress: float, step: int, peak: float = 1e-3, warm_up: int = 100) -> float:
+    """Linear warm-up, then half a cosine over the progress 0..1, down to 2 % of the peak."""
+    falling = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * progress))
     return peak * float(min((step + 1) / warm_up, falling))
 
 
@@ -257,9 +286,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--evaluate", metavar="FILE", help="score weights on the held-out clips")
     parser.add_argument("--out", type=Path, default=Path("data/xmem_demo.safetensors"))
     parser.add_argument("--bank", type=Path, default=Path("data/xmem_bank"), help="rendered clips")
-    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("--minutes", type=float, help="train for this long instead of --steps")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--bfloat16", action="store_true", help="faster where the CPU has it")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     cv2.setNumThreads(1)
@@ -268,7 +297,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     torch.manual_seed(options.seed)
     bank = build_bank(options.bank, BANK)
-    train(small_xmem(), bank, options.steps, options.seed, options.out, options.bfloat16)
+    budget = Budget(options.steps, options.minutes)
+    train(small_xmem(), bank, budget, options.seed, options.out)
 
 
 def _print_scores(network: XMem) -> None:
