@@ -1,7 +1,8 @@
-"""J and F against vos-benchmark and by hand."""
+"""J and F against vos-benchmark and by hand; drift on films whose truth is known."""
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,12 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
-from scipy import ndimage
+from scipy import ndimage, stats
 from vos_benchmark.benchmark import VideoEvaluator
 from vos_benchmark.evaluator import Evaluator
 
 from samflow.errors import SamflowError
-from samflow.metrics import boundary_measure, region_similarity, score_track, summarise_scores
+from samflow.metrics import (
+    boundary_measure,
+    drift_scores,
+    drift_signs,
+    drift_start,
+    region_similarity,
+    score_track,
+    summarise_scores,
+)
+from samflow.metrics.signs import separation
+from samflow.synthetic import DyeClip
 
 
 def blobs(seed, frames=6, size=(60, 90), regions=(1, 2, 4)):
@@ -201,3 +212,131 @@ def test_masks_of_different_size_are_refused():
             measure(np.ones((4, 4)), np.ones((4, 5)))
     with pytest.raises(SamflowError, match="lacks the columns"):
         summarise_scores(pd.DataFrame({"frame": [0], "J": [1.0]}))
+
+
+# ---- drift without truth
+
+
+def disc_film(frames=16, size=(72, 108), seed=0):
+    """A noisy film of a bright disc that moves right, with its true label maps."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[: size[0], : size[1]]
+    film, truth = [], []
+    for i in range(frames):
+        mask = (x - 35 - 2 * i) ** 2 + (y - 36) ** 2 <= 18**2
+        image = np.where(mask[..., None], (200, 60, 40), (40, 60, 160))
+        film.append((image + rng.normal(0, 12, (*size, 3))).clip(0, 255).astype(np.uint8))
+        truth.append(mask.astype(np.uint8))
+    return film, truth
+
+
+def test_signs_by_hand():
+    film, truth = disc_film(4)
+    wide = [ndimage.binary_dilation(m, iterations=3).astype(np.uint8) for m in truth]
+    wide[3] = np.zeros_like(wide[3])
+    table = drift_signs({"good": truth, "wide": wide}, film, [1])
+    assert len(table) == 8
+    good, bad = (table[table["strategy"] == name].set_index("frame") for name in ("good", "wide"))
+    for frame in range(3):
+        expected = region_similarity(truth[frame], wide[frame])
+        assert good.loc[frame, "agreement"] == bad.loc[frame, "agreement"] == expected
+    assert np.isnan(good.loc[0, ["stability", "image_change", "area_jump"]].astype(float)).all()
+    assert good.loc[1, "stability"] == region_similarity(truth[0], truth[1])
+    assert (good["area_jump"].dropna() == 0).all()
+    assert (good["area_change"] == 0).all()
+    assert bad.loc[3, "area_jump"] == bad.loc[3, "area_change"] == -np.inf
+    assert bad.loc[3, "agreement"] == 0
+    assert np.isnan(bad.loc[3, "separation"])
+    assert (good["separation"] > 4).all()
+    assert (bad["separation"][:3] < 0.6 * good["separation"][:3]).all()
+    assert (good["color_shift"] < 0.1).all()
+
+
+def test_separation_is_the_distance_in_standard_deviations():
+    rng = np.random.default_rng(1)
+    mask = np.zeros((200, 200), bool)
+    mask[50:150, 50:150] = True
+    picture = rng.normal(0, 10, (200, 200, 3))
+    picture[mask, 1] += 30
+    assert separation(mask, picture.astype(np.float32)) == pytest.approx(3, rel=0.05)
+    assert separation(mask, picture.astype(np.float32)[::-1]) == pytest.approx(3, rel=0.05)
+    flat = np.zeros((200, 200, 3), np.float32)
+    assert separation(mask, flat) == 0
+    assert np.isnan(separation(np.ones_like(mask), flat))
+
+
+def lost_at(truth, frame):
+    """A track that follows the truth until `frame` and stands still from then on."""
+    return [*truth[:frame], *[truth[frame]] * (len(truth) - frame)]
+
+
+def test_drift_starts_where_a_track_is_lost():
+    film, truth = disc_film()
+    tracks = {
+        "good": truth,
+        "also": [np.roll(m, 1, axis=0) for m in truth],
+        "lost": lost_at(truth, 6),
+    }
+    scores = drift_scores(drift_signs(tracks, film, [1]))
+    assert scores["drift"].between(0, 1).all()
+    starts = drift_start(scores).set_index("strategy")["start"]
+    assert starts[["good", "also"]].isna().all()
+    assert 7 <= starts["lost"] <= 11
+    later = scores[scores["frame"] > 10].groupby("strategy")["drift"].min()
+    assert later["lost"] > 2 * scores[scores["strategy"] == "good"]["drift"].max()
+
+
+def test_a_single_strategy_has_a_drift_score_too():
+    film, truth = disc_film()
+    good = drift_scores(drift_signs({"good": truth}, film, [1]))
+    lost = drift_scores(drift_signs({"lost": lost_at(truth, 6)}, film, [1]))
+    assert good["disagreement"].isna().all()
+    assert good["drift"].max() < 0.3
+    assert lost["drift"][10:].min() > good["drift"].max()
+
+
+def test_a_flooding_region_breaks_its_area():
+    film, truth = disc_film()
+    flood = [m.copy() for m in truth]
+    for m in flood[8:]:
+        m[:, :50] = 1
+    scores = drift_scores(drift_signs({"good": truth, "same": truth, "flood": flood}, film, [1]))
+    flooded = scores[(scores["strategy"] == "flood") & (scores["frame"] >= 8)]
+    assert (flooded["area_break"] > 0.5).all()
+    assert int(drift_start(scores).set_index("strategy")["start"]["flood"]) == 8
+
+
+def test_drift_ranks_tracks_of_dye_clips_as_their_true_score_does():
+    ranks = []
+    for seed in (3, 5):
+        frames = list(DyeClip(seed, size=(90, 160), frames=10))
+        film, truth = [image for image, _ in frames], [labels for _, labels in frames]
+        tracks = {
+            "copy": [truth[0]] * 10,
+            "lost": lost_at(truth, 5),
+            "smooth": [cv2.medianBlur(m, 5) for m in truth],
+            "shifted": [np.roll(m, 2 * i, axis=1) for i, m in enumerate(truth)],
+        }
+        drift = drift_scores(drift_signs(tracks, film, [1, 2]))
+        true = [score_track(t, truth, [1, 2]).assign(strategy=n) for n, t in tracks.items()]
+        ranks.append(drift.merge(pd.concat(true), on=["frame", "strategy", "region"]))
+    table = pd.concat(ranks)
+    table = table[table["frame"] > 0]
+    assert stats.spearmanr(table["drift"], -table["J"]).statistic >= 0.6
+
+
+def test_bad_input_for_drift_is_refused():
+    film, truth = disc_film(3)
+    with pytest.raises(SamflowError, match="no picture for frame 2"):
+        drift_signs({"a": truth}, film[:2], [1])
+    with pytest.raises(SamflowError, match="picture of frame 0 has shape"):
+        drift_signs({"a": truth}, [film[0][:10]] * 3, [1])
+    with pytest.raises(SamflowError, match="label above 0"):
+        drift_signs({"a": truth}, film, [0])
+    with pytest.raises(SamflowError, match="lacks the columns"):
+        drift_scores(pd.DataFrame({"frame": [0]}))
+    with pytest.raises(SamflowError, match="lacks the columns"):
+        drift_start(pd.DataFrame({"frame": [0]}))
+    scores = drift_scores(drift_signs({"a": truth}, film, [1]))
+    with pytest.raises(SamflowError, match="threshold between 0 and 1"):
+        drift_start(scores, threshold=2)
