@@ -15,6 +15,7 @@ from media import ffmpeg, write_film
 from models import save_models, small_sam
 from segment_anything import SamPredictor
 
+from samflow.cli import main
 from samflow.demo import write_dye_clip
 from samflow.maskio import read_label_map
 from samflow.synthetic import DyeClip
@@ -38,14 +39,39 @@ def samflow(*arguments, cwd=None, code=0, **environment):
     return done.stdout, done.stderr
 
 
-def fails(*arguments, **keywords):
-    """Run a command that must end in one clear line; returns the line."""
-    _, stderr = samflow(*arguments, code=1, **keywords)
+@pytest.fixture
+def fails(monkeypatch, capfd):
+    """Call the command's entry point with arguments that must end in one clear line.
+
+    It runs in this process, because starting Python a hundred times would take minutes; the
+    installed command is used for one mistake of each kind below.
+    """
+
+    def call(*arguments, **environment):
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["samflow", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert end.value.code == 1
+        return _one_line(capfd.readouterr().err)
+
+    return call
+
+
+def _one_line(stderr):
     lines = [line for line in stderr.splitlines() if line.startswith("samflow:")]
     assert len(lines) == 1
     assert stderr.rstrip().endswith(lines[0])
     assert "Traceback" not in stderr
     return lines[0]
+
+
+def test_the_installed_command_reports_a_mistake_in_one_line(given, bad, tmp_path):
+    _, stderr = samflow(*_run(bad / "text.mp4", given[2], tmp_path / "run"), code=1)
+    assert "text.mp4" in _one_line(stderr)
+    _, stderr = samflow(*_run(given[0], bad / "typo.json", tmp_path / "run"), code=1)
+    assert "regions[0].colour: unknown key" in _one_line(stderr)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +107,7 @@ def test_wrong_arguments_exit_with_2():
     assert "--frames" in samflow("demo", "--frames", "0", code=2)[1]
 
 
-def test_run_compare_and_score(given, models, clip, tmp_path):
+def test_run_compare_and_score(fails, given, models, clip, tmp_path):
     stdout, stderr = samflow("run", *given, "--out", "run", *models, cwd=tmp_path)
     assert "comparison video: run/comparison.mp4" in stdout.replace("\\", "/")
     assert "frame/s" in stderr
@@ -94,9 +120,8 @@ def test_run_compare_and_score(given, models, clip, tmp_path):
     assert table[0] == "strategy,frame,region,J,F"
     assert len(table) == 1 + 4 * FRAMES * 2
     assert (tmp_path / "run" / "plots" / "scores.png").stat().st_size > 1000
-    assert "already holds a run: go on with --resume" in fails(
-        "run", *given, "--out", "run", *models, cwd=tmp_path
-    )
+    line = fails("run", *given, "--out", tmp_path / "run", *models)
+    assert "already holds a run: go on with --resume" in line
     samflow("run", *given, "--out", "run", *models, "--resume", cwd=tmp_path)
 
 
@@ -211,7 +236,7 @@ def _run(film, prompts, out, *options):
         ("empty", "empty"),
     ],
 )
-def test_films_that_cannot_be_read(bad, clip, models, tmp_path, film, message):
+def test_films_that_cannot_be_read(fails, bad, clip, models, tmp_path, film, message):
     line = fails(*_run(bad / film, clip / "prompts.json", tmp_path / "run", *models))
     assert message in line
     assert not (tmp_path / "run").exists()
@@ -235,7 +260,7 @@ def test_a_cut_off_film_is_used_up_to_the_damage(bad, clip, models, tmp_path):
         ("other_size.json", "drawn on a frame of 1280x720 px, the video's frames have 96x54 px"),
     ],
 )
-def test_prompts_that_do_not_fit(bad, given, models, tmp_path, prompts, message):
+def test_prompts_that_do_not_fit(fails, bad, given, models, tmp_path, prompts, message):
     assert message in fails(*_run(given[0], bad / prompts, tmp_path / "run", *models))
     assert not (tmp_path / "run").exists()
 
@@ -250,7 +275,7 @@ def test_prompts_that_do_not_fit(bad, given, models, tmp_path, prompts, message)
         ("text.mp4", "text.mp4"),
     ],
 )
-def test_weights_that_cannot_be_loaded(bad, given, models, tmp_path, weights, message):
+def test_weights_that_cannot_be_loaded(fails, bad, given, models, tmp_path, weights, message):
     for kind in ("--sam", "--xmem"):
         line = fails(*_run(*given[::2], tmp_path / "run", *models, kind, bad / weights))
         assert message in line
@@ -258,7 +283,7 @@ def test_weights_that_cannot_be_loaded(bad, given, models, tmp_path, weights, me
     assert not (tmp_path / "run").exists()
 
 
-def test_weights_of_the_wrong_kind(given, models, tmp_path):
+def test_weights_of_the_wrong_kind(fails, given, models, tmp_path):
     sam, xmem = models[1], models[3]
     line = fails(*_run(*given[::2], tmp_path / "run", "--sam", xmem))
     assert "XMem" in line
@@ -266,14 +291,14 @@ def test_weights_of_the_wrong_kind(given, models, tmp_path):
     assert "SAM" in line
 
 
-def test_output_folders_that_are_not_ours(given, models, tmp_path):
+def test_output_folders_that_are_not_ours(fails, given, models, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     assert "is not a run" in fails(*_run(*given[::2], tmp_path, *models))
     assert "is not a run" in fails(*_run(*given[::2], tmp_path / "notes.txt", *models))
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
-def test_other_mistakes(given, models, tmp_path):
+def test_other_mistakes(fails, given, models, tmp_path):
     line = fails(*_run(*given[::2], tmp_path / "r", *models, "--strategies", "sam,xmen"))
     assert "'xmen' is unknown: choose from" in line
     line = fails(*_run(*given[::2], tmp_path / "r", *models, "--device", "abacus"))
@@ -294,22 +319,22 @@ def test_debug_shows_the_traceback(tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 300 kB."""
+    """A file system of 3 MB."""
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("mounting a small file system needs root on Linux")
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)], capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], capture_output=True
     )
     if mounted.returncode:
         pytest.skip("this machine does not allow mounting")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def test_a_full_disk(given, models, small_disk):
-    (small_disk / "ballast").write_bytes(bytes(280_000))
+def test_a_full_disk(fails, given, models, small_disk):
+    (small_disk / "ballast").write_bytes(bytes(3_000_000))
     line = fails(*_run(*given[::2], small_disk / "run", *models))
     assert "could not be written: No space left on device. Free some space" in line
     half_written = [path for path in small_disk.rglob(".*") if path.is_file()]
@@ -332,7 +357,7 @@ def test_cut_names_the_clip_like_the_film(tmp_path):
     assert len(Video(clips[0])) == 10
 
 
-def test_weights_list_names_every_checkpoint(tmp_path):
+def test_weights_list_names_every_checkpoint(fails, tmp_path):
     stdout, _ = samflow("weights", "list", SAMFLOW_CACHE=str(tmp_path))
     for name in ("vit_b", "vit_l", "vit_h", "XMem", "XMem-s012"):
         assert name in stdout
@@ -341,7 +366,7 @@ def test_weights_list_names_every_checkpoint(tmp_path):
     assert "unknown" in fails("weights", "fetch", "vit_x", SAMFLOW_CACHE=str(tmp_path))
 
 
-def test_fetch_refuses_what_is_no_web_address(tmp_path):
+def test_fetch_refuses_what_is_no_web_address(fails, tmp_path):
     line = fails(
         "fetch", "file:///etc/hosts", "--start", "0", "--end", "1", "--out", tmp_path / "data"
     )
