@@ -56,6 +56,7 @@ def demo_command(
     _print_scores(summary, {str(r.id): r.name for r in run.result_regions})
     console.print(f"comparison video: {run.folder / 'comparison.mp4'}")
     console.print(f"scores: {run.folder / 'scores.csv'}, {run.folder / 'plots' / 'scores.png'}")
+    console.print(f"some frames: {run.folder / 'plots' / 'frames.png'}")
     console.print(f"the clip and its truth: {out.with_name(out.name + '_clip')}")
 
 

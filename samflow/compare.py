@@ -7,7 +7,7 @@ from tqdm.auto import tqdm
 
 from samflow.errors import SamflowError
 from samflow.maskio import Track
-from samflow.overlay import Comparison
+from samflow.overlay import Comparison, contact_sheet, evenly_spaced
 from samflow.record import Run
 from samflow.strategies import STRATEGY_TITLES
 from samflow.video import Video, VideoWriter
@@ -16,9 +16,7 @@ from samflow.video import Video, VideoWriter
 MAX_PANELS = 6
 
 
-def compare(
-    runs: Sequence[Run], out: str | Path, video_path: str | Path | None = None
-) -> Path:
+def compare(runs: Sequence[Run], out: str | Path, video_path: str | Path | None = None) -> Path:
     """Write the overlays of all strategies of some runs side by side.
 
     Parameters
@@ -41,14 +39,7 @@ def compare(
         When the runs belong to different clips, are incomplete, or have too many strategies.
     """
     tracks = _tracks(runs)
-    record = runs[0].record.video
-    path = Path(video_path or record.path)
-    if not path.exists():
-        raise SamflowError(f"the run's video {path} is not there: say where it is with --video.")
-    video = Video(path)
-    if video.sha256 != record.sha256:
-        raise SamflowError(f"{path} is not the video of the run {runs[0].folder} (SHA-256).")
-    clip = video[record.first : record.first + record.frames]
+    clip = clip_of_run(runs[0], video_path)
     comparison = Comparison(clip.size, list(tracks), runs[0].record.prompts.regions)
     times = clip.timestamps - clip.timestamps[0]
     with VideoWriter(out, comparison.size, clip.fps) as writer:
@@ -57,6 +48,62 @@ def compare(
             panels = dict(zip(tracks, labels, strict=True))
             writer.write(comparison.frame(image, panels, times[index], index), times[index])
     return Path(out)
+
+
+def clip_of_run(run: Run, video_path: str | Path | None = None) -> Video:
+    """The frames that a run looked at.
+
+    Parameters
+    ----------
+    run : Run
+    video_path : str or Path, optional
+        The video, when it is no longer where the run found it.
+
+    Returns
+    -------
+    Video
+
+    Raises
+    ------
+    SamflowError
+        When the video is not there, or is another one.
+    """
+    record = run.record.video
+    path = Path(video_path or record.path)
+    if not path.exists():
+        raise SamflowError(f"the run's video {path} is not there: say where it is with --video.")
+    video = Video(path)
+    if video.sha256 != record.sha256:
+        raise SamflowError(f"{path} is not the video of the run {run.folder} (SHA-256).")
+    return video[record.first : record.first + record.frames]
+
+
+def run_sheet(run: Run, path: str | Path, columns: int = 4) -> Path:
+    """Write a page of evenly spaced frames of a run, one row a strategy.
+
+    Parameters
+    ----------
+    run : Run
+        Complete, its video where the run found it.
+    path : str or Path
+        The PNG to write.
+    columns : int
+        How many frames.
+
+    Returns
+    -------
+    Path
+        `path`.
+    """
+    tracks = _tracks([run])
+    clip = clip_of_run(run)
+    times = clip.timestamps - clip.timestamps[0]
+    frames = [
+        (f"{times[i]:.2f} s", clip[i], {title: track[i] for title, track in tracks.items()})
+        for i in evenly_spaced(len(clip), columns)
+    ]
+    contact_sheet(frames, run.record.prompts.regions, path)
+    return Path(path)
 
 
 def _tracks(runs: Sequence[Run]) -> dict[str, Track]:

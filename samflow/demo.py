@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm.auto import tqdm
 
+from samflow.compare import run_sheet
 from samflow.errors import SamflowError
 from samflow.files import replace_folder
 from samflow.maskio import Track, write_label_map
@@ -88,4 +89,6 @@ def demo(
     prompts = write_dye_clip(clip_folder, DyeClip(seed, frames=frames))
     options = RunOptions(strategies=strategies, sam="demo", xmem="demo", device="auto")
     finished = run(clip_folder / "clip.mp4", prompts, folder, options, resume=folder.exists())
-    return finished, score(finished, Track(clip_folder / "truth"))
+    summary = score(finished, Track(clip_folder / "truth"))
+    run_sheet(finished, folder / "plots" / "frames.png")
+    return finished, summary

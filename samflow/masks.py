@@ -1,6 +1,7 @@
 """Pure conversions between logits, label maps, boxes and mask prompts."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from scipy import ndimage
@@ -260,10 +261,13 @@ def mask_to_low_res_logits(
     return np.where(foreground, value, -value).astype(np.float32)[None]
 
 
+@lru_cache(maxsize=16)
 def _overlap(length: int, resized: int, image_size: int, mask_size: int) -> np.ndarray:
     """Share of each cell that each pixel covers along one axis: (mask_size, length) float64."""
     cell = image_size / mask_size
     cells = np.arange(mask_size)[:, None] * cell
     pixels = np.arange(length)[None] * (resized / length)
     covered = np.minimum(cells + cell, pixels + resized / length) - np.maximum(cells, pixels)
-    return np.clip(covered, 0, None) / cell
+    share = np.clip(covered, 0, None) / cell
+    share.setflags(write=False)
+    return share

@@ -15,7 +15,7 @@ HOUSE = [
     {"strategies", "record"},
     {"run", "segment", "compare", "score", "folders", "training"},
     {"demo"},
-    {"cli"},
+    {"cli", "widget"},
 ]
 LAYERS = {module: layer for layer, row in enumerate(HOUSE) for module in row}
 TORCH = {"device", "weights", "sam", "xmem", "strategies", "run", "folders", "training"}
