@@ -37,7 +37,7 @@ AcceptFrame = Annotated[
     bool,
     typer.Option("--accept-frame", help="Accept other pixels than the prompts were drawn on."),
 ]
-Film = Annotated[str | None, typer.Option(help="Film number for the file's name.")]
+Film = Annotated[int | None, typer.Option(min=0, help="Film number for the name of the file.")]
 
 
 @app.command("demo")
@@ -85,7 +85,7 @@ def cut_command(
     """Cut a clip out of a video file."""
     from samflow.acquire import clip_name, cut
 
-    name = clip_name(film or video.stem, start, end)
+    name = clip_name(video.stem if film is None else film, start, end)
     console.print(f"clip: {cut(video, start, end, out / name)}")
 
 
