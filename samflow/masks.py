@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from scipy import ndimage
 from skimage.morphology import reconstruction
@@ -62,20 +63,20 @@ def fill_holes(
 
 def _fill_plane(plane: np.ndarray, threshold: float, max_area: int | None) -> None:
     """Fill the holes of one (H, W) plane in place."""
-    components, _ = ndimage.label(plane <= threshold, structure=_CROSS)
-    areas = np.bincount(components.ravel())
-    is_hole = np.ones(areas.size, bool)
-    is_hole[0] = False
-    for edge in (components[0], components[-1], components[:, 0], components[:, -1]):
-        is_hole[edge] = False
-    if max_area is not None:
-        is_hole &= areas <= max_area
-    holes = is_hole[components]
-    if not holes.any():
+    below = (plane <= threshold).view(np.uint8)
+    _, components, stats, _ = cv2.connectedComponentsWithStats(below, connectivity=4)
+    x, y, width, height, area = stats.T
+    inside = (x > 0) & (y > 0) & (x + width < plane.shape[1]) & (y + height < plane.shape[0])
+    # component 0 is what lies above the threshold
+    inside[0] = False
+    is_hole = inside if max_area is None else inside & (area <= max_area)
+    if not is_hole.any():
         return
+    holes = is_hole[components]
     # nothing outside the foreground around the holes can be part of their rim
-    foreground, _ = ndimage.label((plane > threshold) | holes, structure=np.ones((3, 3), bool))
-    around = np.isin(foreground, np.unique(foreground[holes]))
+    enclosing = ((plane > threshold) | holes).view(np.uint8)
+    _, around = cv2.connectedComponents(enclosing, connectivity=8)
+    around = np.isin(around, np.unique(around[holes]))
     rows, columns = (np.flatnonzero(around.any(axis=axis)) for axis in (1, 0))
     window = np.s_[
         max(rows[0] - 1, 0) : rows[-1] + 2,
@@ -88,7 +89,7 @@ def _fill_plane(plane: np.ndarray, threshold: float, max_area: int | None) -> No
     way_out[:, [0, -1]] = True
     seed = np.where(way_out, part, part.max())
     level = reconstruction(seed, part, method="erosion", footprint=_CROSS)
-    basins, _ = ndimage.label(level > part, structure=_CROSS)
+    _, basins = cv2.connectedComponents((level > part).view(np.uint8), connectivity=4)
     chosen = np.isin(basins, np.unique(basins[hole_part])) & (basins > 0)
     part[chosen] = level[chosen]
 
