@@ -14,6 +14,7 @@ from samflow.errors import SamflowError
 from samflow.measure import measure_track, spread
 from samflow.plots import (
     plot_box_counts,
+    plot_drift,
     plot_measures,
     plot_profiles,
     plot_scores,
@@ -115,6 +116,28 @@ def test_other_figures_of_measures_are_written(tmp_path):
         pixels = np.asarray(Image.open(path).convert("RGB"))
         near_blue = np.abs(pixels.astype(int) - [0, 114, 178]).sum(axis=2) < 12
         assert near_blue.sum() > 100, path
+
+
+def test_drift_is_drawn_at_its_height_with_its_start(tmp_path):
+    rows = [
+        {"frame": frame, "strategy": name, "region": 1, "drift": level}
+        for name, level in (("xmem", 0.1), ("sam", 0.9))
+        for frame in range(10)
+    ]
+    starts = pd.DataFrame(
+        {"strategy": ["xmem", "sam"], "region": 1, "start": pd.array([None, 4], dtype="Int64")}
+    )
+    plot_drift(pd.DataFrame(rows), tmp_path / "drift.png", starts=starts, threshold=0.35)
+    blue = rows_of_color(tmp_path / "drift.png", "#0072b2")
+    orange = rows_of_color(tmp_path / "drift.png", "#d55e00")
+    assert blue.mean() - orange.mean() > 0.4
+    plain = tmp_path / "plain.png"
+    plot_drift(pd.DataFrame(rows), plain)
+    counts = [
+        np.sum(np.abs(np.asarray(Image.open(p).convert("RGB"), int) - [213, 94, 0]).sum(2) < 12)
+        for p in (tmp_path / "drift.png", plain)
+    ]
+    assert counts[0] > counts[1] + 50  # the dot where drift starts
 
 
 def test_an_unknown_quantity_is_refused(tmp_path):

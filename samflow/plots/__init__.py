@@ -1,11 +1,19 @@
-"""Figures of scores and measures, as PNG files.
+"""Figures of scores, drift and measures, as PNG files.
 
 Figures are made with matplotlib's object-oriented interface, so that nothing here depends on or
 changes pyplot's state. Colours are those of Okabe and Ito, which stay apart for colour-blind
 readers; from the eighth line on they repeat with dashes.
 """
 
+from samflow.plots.drift import plot_drift
 from samflow.plots.measures import plot_box_counts, plot_measures, plot_profiles, plot_spread
 from samflow.plots.scores import plot_scores
 
-__all__ = ["plot_box_counts", "plot_measures", "plot_profiles", "plot_scores", "plot_spread"]
+__all__ = [
+    "plot_box_counts",
+    "plot_drift",
+    "plot_measures",
+    "plot_profiles",
+    "plot_scores",
+    "plot_spread",
+]
