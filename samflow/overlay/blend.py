@@ -120,4 +120,5 @@ def _inner_border(labels: np.ndarray) -> np.ndarray:
     box = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
     # within the box the label is either alone, or the largest or smallest one differs from it
     border = cv2.compare(cv2.dilate(labels, box), cv2.erode(labels, box), cv2.CMP_NE)
-    return np.asarray(cv2.bitwise_and(border, labels.astype(bool).view(np.uint8) * 255))
+    region = cv2.threshold(labels, 0, 255, cv2.THRESH_BINARY)[1]
+    return np.asarray(cv2.bitwise_and(border, region))

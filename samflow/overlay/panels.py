@@ -15,7 +15,10 @@ DIM: Color = (168, 174, 184)
 # Height of title and gap as a share of the panel's width, for choosing the columns.
 _TITLE_SHARE = 0.06
 _TARGET_ASPECT = 16 / 9
+# Films narrower than this are enlarged, so that titles can be read.
 _MIN_PANEL_WIDTH = 320
+# A panel of this width shows nothing.
+_NO_PANEL_WIDTH = 31
 
 
 def choose_columns(count: int, size: tuple[int, int]) -> int:
@@ -190,14 +193,20 @@ class PanelGrid:
     def _fit(self, image_size: tuple[int, int], max_width: int) -> None:
         """Find the widest panel, at most the image's own width, with which the whole fits."""
         height, width = image_size
-        for panel_width in range(max(width, _MIN_PANEL_WIDTH), 31, -1):
-            self._set_panel(panel_width, max(1, round(panel_width * height / width)))
+        fits, too_wide = _NO_PANEL_WIDTH, max(width, _MIN_PANEL_WIDTH) + 1
+        while too_wide - fits > 1:
+            middle = (fits + too_wide) // 2
+            self._set_panel(middle, max(1, round(middle * height / width)))
             if max(self.size) <= max_width:
-                return
-        raise SamflowError(
-            f"{len(self._titles)} panels don't fit into {max_width} px: "
-            "show fewer panels, or allow a larger width."
-        )
+                fits = middle
+            else:
+                too_wide = middle
+        if fits == _NO_PANEL_WIDTH:
+            raise SamflowError(
+                f"{len(self._titles)} panels don't fit into {max_width} px: "
+                "show fewer panels, or allow a larger width."
+            )
+        self._set_panel(fits, max(1, round(fits * height / width)))
 
     def _set_panel(self, width: int, height: int) -> None:
         self.panel_size = (height, width)
