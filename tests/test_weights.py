@@ -459,3 +459,13 @@ def test_other_suffixes_are_refused(tmp_path: Path) -> None:
     message = refusal(load_checkpoint, tmp_path / "model.onnx", "sam")
     assert "expected a .pth, .pt or .safetensors file" in message
     assert "no file and no known name" in refusal(load_checkpoint, tmp_path, "sam")
+
+
+@pytest.mark.parametrize("kind", ["sam", "xmem"])
+def test_demo_weights_are_in_the_package(kind: str) -> None:
+    checkpoint = load_checkpoint("demo", kind)  # type: ignore[arg-type]
+    assert checkpoint.name == "demo"
+    assert checkpoint.path.name == f"{kind}_demo.safetensors"
+    for value in checkpoint.state_dict.values():
+        assert not value.is_floating_point() or value.dtype == torch.float32
+        assert torch.isfinite(value).all()
