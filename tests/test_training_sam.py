@@ -24,17 +24,13 @@ from samflow.training.examples import (
 from samflow.training.sam import (
     MIXED_CROPS,
     Settings,
-    decode,
-    encode,
-    enlarge,
     example_loss,
     feed_back,
     learning_rate_share,
     main,
-    new_model,
-    save_weights,
     train,
 )
+from samflow.training.sam_network import decode, encode, enlarge, new_model, save_weights
 
 TINY = SamArchitecture(
     image_size=64,
@@ -185,6 +181,7 @@ def test_learning_rate_rises_and_falls():
     assert np.all(np.diff(shares[:10]) > 0)
     assert np.all(np.diff(shares[10:]) < 0)
     assert shares[-1] == pytest.approx(0.02)
+    assert learning_rate_share(100, replace(settings, last_share=0.25)) == pytest.approx(0.25)
 
 
 def test_a_few_steps_lower_the_loss_and_the_file_loads(bank, tmp_path):

@@ -20,12 +20,10 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from segment_anything.modeling import Sam as SamModel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from samflow.files import atomic_path
-from samflow.sam import SamArchitecture, build_sam
+from samflow.sam import build_sam
 from samflow.training.clips import BankRecipe, ClipBank, build_bank
 from samflow.training.decoder_start import decoder_state
 from samflow.training.examples import (
@@ -36,25 +34,25 @@ from samflow.training.examples import (
     mask_prompt,
     spoil_mask,
 )
+from samflow.training.sam_network import (
+    DEMO_ARCHITECTURE,
+    decode,
+    encode,
+    enlarge,
+    new_model,
+    save_weights,
+)
+from samflow.weights import load_checkpoint
 
 log = logging.getLogger(__name__)
 
-DEMO_ARCHITECTURE = SamArchitecture(
-    image_size=512,
-    patch_size=16,
-    embed_dim=192,
-    depth=5,
-    num_heads=3,
-    window_size=16,
-    global_blocks=(2, 4),
-)
 # Most of the training runs on crops of the same scale: a film is wide, so half of the square input
 # is padding, and a quarter of the tokens costs less than a quarter of the time.
 CROP_SIZE = 256
 SQUARE_CROPS = Crops(share=1.0, rows=(0.75, 1.0), aspect=(0.9, 1.25))
 MIXED_CROPS = Crops(share=0.35, rows=(0.6, 1.0), aspect=(0.9, 2.0))
-CROP_STEPS = 1400
-WHOLE_STEPS = 650
+CROP_STEPS = 1000
+WHOLE_STEPS = 500
 
 
 @dataclass(frozen=True)
@@ -74,6 +72,8 @@ class Settings:
     weight_decay : float
     warm_up : int
         Steps of rising learning rate; it falls along a cosine afterwards.
+    last_share : float
+        Share of the highest rate that it falls to.
     averaging : float
         Decay of the exponential average of the weights, which is what is saved.
     seed : int
@@ -90,115 +90,10 @@ class Settings:
     decoder_share: float = 0.3
     weight_decay: float = 0.02
     warm_up: int = 150
+    last_share: float = 0.02
     averaging: float = 0.997
     seed: int = 0
     snapshot_every: int = 200
-
-
-def new_model(
-    architecture: SamArchitecture, decoder: dict[str, torch.Tensor] | None, seed: int
-) -> SamModel:
-    """Build a Sam with a random encoder and, when given, a decoder that has been trained."""
-    torch.manual_seed(seed)
-    model = build_sam(architecture)
-    for module in model.image_encoder.modules():
-        if isinstance(module, torch.nn.Linear):
-            torch.nn.init.trunc_normal_(module.weight, std=0.02)
-    torch.nn.init.trunc_normal_(model.image_encoder.pos_embed, std=0.02)
-    if decoder is not None:
-        missing, unexpected = model.load_state_dict(decoder, strict=False)
-        odd = [key for key in missing if not key.startswith("image_encoder.")] + list(unexpected)
-        if odd:
-            raise ValueError(f"the decoder does not fit this architecture: {odd[:3]}")
-    return model
-
-
-def enlarge(small: SamModel, architecture: SamArchitecture) -> SamModel:
-    """Turn a Sam for small inputs into one for larger inputs of the same scale.
-
-    Parameters
-    ----------
-    small : Sam
-        Trained on crops.
-    architecture : SamArchitecture
-        Like that of `small`, with a larger image.
-
-    Returns
-    -------
-    Sam
-        With the same weights. The tables of positions grow: rows keep their place and the last
-        one is repeated, columns are stretched, and relative positions beyond the small input's
-        take the value of the farthest one known.
-    """
-    model = build_sam(architecture)
-    state = small.state_dict()
-    for key, target in model.state_dict().items():
-        source = state[key]
-        if key.endswith("pos_embed"):  # (1, rows, columns, channels)
-            table = source.permute(0, 3, 1, 2)
-            table = F.interpolate(table, (source.shape[1], target.shape[2]), mode="bilinear")
-            table = F.pad(table, (0, 0, 0, target.shape[1] - source.shape[1]), mode="replicate")
-            state[key] = table.permute(0, 2, 3, 1)
-        elif "rel_pos" in key and source.shape != target.shape:  # (2 * side - 1, channels)
-            beyond = (target.shape[0] - source.shape[0]) // 2
-            state[key] = F.pad(source.T[None], (beyond, beyond), mode="replicate")[0].T
-    model.load_state_dict(state)
-    return model
-
-
-def save_weights(model: torch.nn.Module, file: str | Path) -> None:
-    """Write a model's parameters as float16 safetensors."""
-    state = {key: value.detach().half().contiguous() for key, value in model.state_dict().items()}
-    with atomic_path(file) as part:
-        save_file(state, part)
-
-
-def encode(model: SamModel, examples: list[Example]) -> torch.Tensor:
-    """Image embeddings (B, C, h, w) of the examples' pictures."""
-    pictures = [
-        model.preprocess(torch.from_numpy(example.image).permute(2, 0, 1).float())
-        for example in examples
-    ]
-    return model.image_encoder(torch.stack(pictures))
-
-
-def decode(
-    model: SamModel, features: torch.Tensor, example: Example
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Decode one example.
-
-    Parameters
-    ----------
-    model : Sam
-    features : (1, C, h, w) Tensor
-        Embedding of its picture.
-    example : Example
-        Its P regions' prompts.
-
-    Returns
-    -------
-    logits : (P, 4, M, M) float32 Tensor
-        The single mask first, then the three of the ambiguous answer.
-    quality : (P, 4) float32 Tensor
-        The IoU that the model expects.
-    """
-
-    def tensor(values: np.ndarray | None) -> torch.Tensor | None:
-        return None if values is None else torch.from_numpy(values)
-
-    points = None
-    if example.points is not None:
-        points = (tensor(example.points), tensor(example.point_labels))
-    sparse, dense = model.prompt_encoder(
-        points=points, boxes=tensor(example.boxes), masks=tensor(example.masks)
-    )
-    logits, quality = model.mask_decoder.predict_masks(
-        image_embeddings=features,
-        image_pe=model.prompt_encoder.get_dense_pe(),
-        sparse_prompt_embeddings=sparse,
-        dense_prompt_embeddings=dense,
-    )
-    return logits, quality
 
 
 def example_loss(logits: torch.Tensor, quality: torch.Tensor, example: Example) -> torch.Tensor:
@@ -273,11 +168,12 @@ def feed_back(logits: torch.Tensor, example: Example, rng: np.random.Generator) 
 
 
 def learning_rate_share(step: int, settings: Settings) -> float:
-    """Share of the highest learning rate at a step: linear warm-up, then a cosine to 2 %."""
+    """Share of the highest learning rate at a step: linear warm-up, then half a cosine."""
     if step < settings.warm_up:
         return (step + 1) / settings.warm_up
     done = (step - settings.warm_up) / max(1, settings.steps - settings.warm_up)
-    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    falling = 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    return settings.last_share + (1 - settings.last_share) * falling
 
 
 def train(
@@ -285,7 +181,7 @@ def train(
     bank: ClipBank,
     settings: Settings,
     snapshot: Callable[[SamModel, int], None] | None = None,
-) -> tuple[torch.nn.Module, list[float]]:
+) -> tuple[SamModel, list[float]]:
     """Train a Sam on a bank of clips.
 
     Parameters
@@ -299,7 +195,7 @@ def train(
 
     Returns
     -------
-    Module
+    Sam
         The exponential average of the weights along the way.
     list of float
         The loss of each step.
@@ -353,6 +249,36 @@ def _step(
     return loss.item()
 
 
+def train_on_crops(
+    bank: ClipBank,
+    steps: int,
+    decoder: dict[str, torch.Tensor],
+    snapshot: Callable[[SamModel, int], None] | None = None,
+) -> SamModel:
+    """Train on crops of `CROP_SIZE`, then enlarge to the demo's architecture.
+
+    Parameters
+    ----------
+    bank : ClipBank
+    steps : int
+        The learning rate falls to a quarter only: the second stage takes over.
+    decoder : dict of str to Tensor
+        From `decoder_state`.
+    snapshot : callable, optional
+        As in `train`.
+
+    Returns
+    -------
+    Sam
+    """
+    blocks = tuple(range(DEMO_ARCHITECTURE.depth))
+    crop = replace(DEMO_ARCHITECTURE, image_size=CROP_SIZE, global_blocks=blocks)
+    log.info("first stage: %d steps on crops of %d px", steps, CROP_SIZE)
+    settings = Settings(steps, 8, SQUARE_CROPS, last_share=0.25)
+    model, _ = train(new_model(crop, decoder, seed=0), bank, settings, snapshot)
+    return enlarge(model, DEMO_ARCHITECTURE)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Train, or evaluate a file, as the command line says."""
     parser = argparse.ArgumentParser(prog="python -m samflow.training.sam", description=__doc__)
@@ -360,6 +286,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--bank", type=Path, default=Path("sam-bank"), help="rendered clips")
     parser.add_argument("--simulations", type=int, default=600, help="flows in the bank")
     parser.add_argument("--decoder", type=Path, help="wheel or .pt file with SAM's decoder")
+    parser.add_argument("--start", type=Path, help="demo weights: skip the first stage")
     parser.add_argument("--crop-steps", type=int, default=CROP_STEPS)
     parser.add_argument("--steps", type=int, default=WHOLE_STEPS)
     parser.add_argument("--evaluate", type=Path, metavar="FILE", help="score FILE instead")
@@ -377,13 +304,11 @@ def main(arguments: list[str] | None = None) -> None:
         save_weights(enlarge(model, DEMO_ARCHITECTURE) if small else model, options.out)
         log.info("wrote %s after %d steps", options.out, step)
 
-    crop = replace(
-        DEMO_ARCHITECTURE, image_size=CROP_SIZE, global_blocks=tuple(range(DEMO_ARCHITECTURE.depth))
-    )
-    model = new_model(crop, decoder_state(options.decoder), seed=0)
-    log.info("first stage: %d steps on crops of %d px", options.crop_steps, CROP_SIZE)
-    model, _ = train(model, bank, Settings(options.crop_steps, 8, SQUARE_CROPS), snapshot)
-    model = enlarge(model, DEMO_ARCHITECTURE)
+    if options.start is None:
+        model = train_on_crops(bank, options.crop_steps, decoder_state(options.decoder), snapshot)
+    else:
+        model = build_sam(DEMO_ARCHITECTURE)
+        model.load_state_dict(load_checkpoint(options.start, kind="sam").state_dict)
     log.info(
         "second stage: %d steps on pictures of %d px", options.steps, model.image_encoder.img_size
     )
