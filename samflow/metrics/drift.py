@@ -64,6 +64,13 @@ def drift_scores(signs: pd.DataFrame) -> pd.DataFrame:
 
     Notes
     -----
+    On 20 held-out synthetic clips (30 frames of 320 x 180 px, two dyes, without the first frame)
+    its rank correlation with 1 - J, over all strategies, regions and frames, is 0.86 for five
+    tracks (XMem with the demo weights, nearest colour, optical flow carrying the first mask, that
+    with one dye invading the other, the first mask copied), 0.85 for the first three of them,
+    and 0.71 for XMem alone. Within one series of frames of XMem alone it is only 0.25 (median):
+    with a single strategy the score tells good clips from bad ones rather than frames.
+
     The score ranks; it is no estimate of J. It can't see an error that all strategies share, that
     follows a colour edge and that was there on the first frame.
     """
