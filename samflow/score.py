@@ -1,6 +1,5 @@
 """A run against the truth: table, CSV, plot."""
 
-
 import pandas as pd
 from tqdm.auto import tqdm
 
@@ -53,5 +52,3 @@ def score(run: Run, truth: Track) -> pd.DataFrame:
         for name, table in tables.items()
     ]
     return pd.concat(summaries, ignore_index=True)
-
-
