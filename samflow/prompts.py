@@ -228,6 +228,15 @@ class Prompts(_Strict):
         """Write the JSON file, complete or not at all."""
         write_text(path, self.to_json())
 
+    def check_size(self, size: tuple[int, int]) -> None:
+        """Make sure that frames of size (H, W) are of the size that the prompts were drawn on."""
+        height, width = size
+        if (width, height) != (self.frame.width, self.frame.height):
+            raise SamflowError(
+                f"the prompts were drawn on a frame of {self.frame.width}x{self.frame.height} px, "
+                f"the video's frames have {width}x{height} px: draw the prompts on this video."
+            )
+
     def check_frame(self, image: np.ndarray, accept_other: bool = False) -> None:
         """Make sure that `image` is the frame that the prompts were drawn on.
 
@@ -243,12 +252,7 @@ class Prompts(_Strict):
         SamflowError
             For another size, or other pixels unless accepted.
         """
-        height, width = image.shape[:2]
-        if (width, height) != (self.frame.width, self.frame.height):
-            raise SamflowError(
-                f"the prompts were drawn on a frame of {self.frame.width}x{self.frame.height} px, "
-                f"the video's frames have {width}x{height} px: draw the prompts on this video."
-            )
+        self.check_size(image.shape[:2])
         known = self.frame.sha256
         if known is not None and not accept_other and frame_sha256(image) != known:
             raise SamflowError(
