@@ -1,0 +1,110 @@
+"""From prompts to a label map, and from a label map to a better one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from samflow.masks import (
+    fill_holes,
+    labels_to_boxes,
+    labels_to_one_hot,
+    logits_to_labels,
+    mask_to_low_res_logits,
+)
+from samflow.prompts import Prompts
+from samflow.sam import Sam
+from samflow.strategies.base import Frame
+
+
+@dataclass(frozen=True)
+class PromptOptions:
+    """How masks become prompts for SAM and logits become masks again.
+
+    Parameters
+    ----------
+    mask_value : float
+        Magnitude of the mask prompt's logits.
+    coverage : float
+        Share of a low-resolution cell above which it is foreground, in [0, 1).
+    max_hole_area : int, optional
+        Largest hole that is filled in a region, px; None fills holes of any size, 0 none.
+    """
+
+    mask_value: float = 18.0
+    coverage: float = 0.0
+    max_hole_area: int | None = None
+
+
+def segment_first_frame(
+    sam: Sam,
+    frame: Frame,
+    prompts: Prompts,
+    use_points: bool = False,
+    options: PromptOptions | None = None,
+) -> np.ndarray:
+    """Predict the user's regions on the frame that the prompts belong to.
+
+    Parameters
+    ----------
+    sam : Sam
+    frame : Frame
+    prompts : Prompts
+    use_points : bool
+        Use points beside the boxes.
+    options : PromptOptions, optional
+
+    Returns
+    -------
+    ndarray
+        (H, W) uint8 label map, background regions included.
+    """
+    options = options or PromptOptions()
+    logits = sam.predict_regions(frame.embedding(sam), prompts, use_points)
+    filled = fill_holes(logits, sam.mask_threshold, options.max_hole_area)
+    return logits_to_labels(filled, sam.mask_threshold, ids=prompts.ids)
+
+
+def refine_labels(
+    sam: Sam,
+    frame: Frame,
+    labels: np.ndarray,
+    use_masks: bool = True,
+    options: PromptOptions | None = None,
+) -> np.ndarray:
+    """Predict every region of a label map again, prompted by its own box and mask.
+
+    Parameters
+    ----------
+    sam : Sam
+    frame : Frame
+    labels : ndarray
+        (H, W) uint8, background regions included. A label with no pixel gets no prompt and no mask.
+    use_masks : bool
+        Prompt with mask + box; otherwise with the box only.
+    options : PromptOptions, optional
+
+    Returns
+    -------
+    ndarray
+        (H, W) uint8 label map.
+    """
+    options = options or PromptOptions()
+    ids = [int(i) for i in np.unique(labels) if i != 0]
+    if not ids:
+        return np.zeros_like(labels)
+    boxes = labels_to_boxes(labels, ids)
+    mask_logits = None
+    if use_masks:
+        mask_logits = np.stack(
+            [
+                mask_to_low_res_logits(
+                    mask, sam.image_size, sam.mask_size, options.mask_value, options.coverage
+                )
+                for mask in labels_to_one_hot(labels, ids)
+            ]
+        )  # (N, 1, mask_size, mask_size)
+    logits = sam.predict(
+        frame.embedding(sam), boxes=np.array([boxes[i] for i in ids]), mask_logits=mask_logits
+    )
+    filled = fill_holes(logits, sam.mask_threshold, options.max_hole_area)
+    return logits_to_labels(filled, sam.mask_threshold, ids=ids)
