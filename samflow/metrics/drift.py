@@ -5,8 +5,9 @@ import pandas as pd
 
 from samflow.errors import SamflowError
 
-# How much each sign counts. They follow a non-negative least-squares fit of 1 - J on seeded dye
-# clips, rounded, and kept away from 0 for the signs that only matter with a single strategy.
+# How much each sign counts: chosen by hand after non-negative least-squares fits of 1 - J on seeded
+# dye clips that are not held out. The fits favour disagreement; the others count for more here,
+# because strategies that share a network agree on their mistakes.
 _WEIGHTS = {
     "disagreement": 0.4,
     "separation_loss": 0.25,
