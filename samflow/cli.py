@@ -176,7 +176,10 @@ def run_command(
         mask_value=mask_value,
         coverage=coverage,
     )
-    finished = run(video, Prompts.load(prompts), out, options, resume)
+    try:
+        finished = run(video, Prompts.load(prompts), out, options, resume)
+    except KeyboardInterrupt:
+        raise SamflowError(f"interrupted: go on with --resume, {out} keeps what is done.") from None
     console.print(f"run: {finished.folder}")
     console.print(f"comparison video: {finished.folder / 'comparison.mp4'}")
 
@@ -195,7 +198,11 @@ def xmem_command(
     """Track every video of the generic layout with XMem; goes on where it was killed."""
     from samflow.folders import track_folder
 
-    for done in track_folder(folder, out, xmem, size, device, resume=not restart):
+    try:
+        folders = track_folder(folder, out, xmem, size, device, resume=not restart)
+    except KeyboardInterrupt:
+        raise SamflowError("interrupted: the same command goes on from here.") from None
+    for done in folders:
         console.print(f"label maps: {done}")
 
 
@@ -295,8 +302,6 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
         app(args=arguments, prog_name="samflow")
-    except KeyboardInterrupt:
-        _fail("interrupted: a run goes on with --resume.", debug, code=130)
     except (SamflowError, OSError) as error:
         _fail(" ".join(str(error).split()), debug)
     except Exception as error:
@@ -305,8 +310,8 @@ def main() -> None:
         _fail("out of memory: use smaller weights, a smaller --size, or --device cpu.", debug)
 
 
-def _fail(message: str, debug: bool, code: int = 1) -> None:
+def _fail(message: str, debug: bool) -> None:
     if debug:
         traceback.print_exc()
     Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(f"samflow: {message}")
-    sys.exit(code)
+    sys.exit(1)

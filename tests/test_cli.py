@@ -4,8 +4,10 @@ import json
 import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -309,6 +311,21 @@ def test_other_mistakes(fails, given, models, tmp_path):
     assert "soon" in line
     assert "is not a run" in fails("compare", tmp_path)
     assert "is not a run" in fails("score", tmp_path, "--truth", tmp_path)
+
+
+def test_an_interrupted_run_says_how_to_go_on(clip, models, tmp_path):
+    frames = [np.full((54, 96, 3), 40 + index % 150, np.uint8) for index in range(400)]
+    write_film(tmp_path / "film.mp4", frames)
+    options = ["--out", tmp_path / "run", *models, "--accept-frame", "--strategies", "sam"]
+    command = [SAMFLOW, "run", tmp_path / "film.mp4", "--prompts", clip / "prompts.json", *options]
+    process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "run" / "masks" / "sam" / "00001.png").exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate()
+    assert process.returncode == 1
+    assert "interrupted: go on with --resume" in _one_line(stderr)
 
 
 def test_debug_shows_the_traceback(tmp_path):
