@@ -24,7 +24,7 @@ SHORT_MEMORY: dict[str, Any] = {
 def network() -> XMem:
     torch.manual_seed(0)
     network = XMem(key_dim=8, value_dim=16, hidden_dim=4, width=1 / 16)
-    return network.eval().requires_grad_(False)
+    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 def images(count: int, size: tuple[int, int] = (40, 56), seed: int = 0) -> np.ndarray:

