@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from samflow.xmem import Tracker, XMem
-from samflow.xmem.tracker import _padding
+from samflow.xmem.geometry import Geometry
 
 DATA = Path(__file__).parent / "data" / "xmem"
 _GAINS = {
@@ -60,7 +60,7 @@ def test_the_state_dict_has_the_official_names_and_shapes(network: XMem) -> None
 
 def test_every_layer_agrees(network: XMem) -> None:
     golden = np.load(DATA / "golden_layers.npz")
-    pad = _padding(*golden["label"].shape)
+    pad = Geometry(golden["label"].shape).padding
     image = torch.from_numpy(golden["frame"]).permute(2, 0, 1).float() / 255
     image = torch.nn.functional.pad(network.normalise(image)[None], pad)
     features = network.encode_key(image)

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from samflow.errors import SamflowError
-from samflow.xmem.memory import Memory, MemoryOptions, _Affinity, similarity, top_k_softmax
+from samflow.xmem.memory import Memory, MemoryOptions
+from samflow.xmem.reading import Affinity, similarity, top_k_softmax
 
 
 def frame(rng: np.random.Generator, objects: int, h: int = 2, w: int = 3) -> list[torch.Tensor]:
@@ -76,7 +77,7 @@ def test_usage_sums_to_the_number_of_queries() -> None:
 def test_the_dense_and_the_sparse_affinity_agree() -> None:
     rng = np.random.default_rng(4)
     scores = torch.from_numpy(rng.standard_normal((7, 11)))
-    affinity = _Affinity(*top_k_softmax(scores, 4), 11)
+    affinity = Affinity(*top_k_softmax(scores, 4), 11)
     values = torch.from_numpy(rng.standard_normal((11, 3)))
     sparse = affinity.weighted_sum(values), affinity.usage()
     affinity.dense = torch.zeros(7, 11, dtype=torch.float64).scatter(

@@ -6,9 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from samflow.errors import SamflowError
 from samflow.xmem import Tracker, XMem
+from samflow.xmem.geometry import Geometry
 
 SHORT_MEMORY: dict[str, Any] = {
     "mem_every": 2,
@@ -248,3 +251,30 @@ def test_a_frame_of_another_size_is_refused(network: XMem) -> None:
 def test_options_that_can_not_work_are_refused(network: XMem, options: dict[str, int]) -> None:
     with pytest.raises(SamflowError, match=next(iter(options))):
         Tracker(network, **options)
+
+
+@given(
+    st.tuples(st.integers(1, 2000), st.integers(1, 2000)),
+    st.one_of(st.none(), st.integers(1, 720)),
+)
+def test_the_grid_covers_the_working_size(frame: tuple[int, int], short_side: int | None) -> None:
+    geometry = Geometry(frame, short_side)
+    left, right, top, bottom = geometry.padding
+    padded = (geometry.working[0] + top + bottom, geometry.working[1] + left + right)
+    assert padded == (16 * geometry.cells[0], 16 * geometry.cells[1])
+    assert 0 <= right - left <= 1
+    assert 0 <= bottom - top <= 1
+    assert max(left, right, top, bottom) <= 8
+    if short_side is not None:
+        assert min(geometry.working) == short_side
+        # the aspect ratio is kept to within the last pixel
+        assert abs(max(geometry.working) - short_side * max(frame) / min(frame)) < 1
+
+
+def test_a_picture_returns_from_the_grid_as_it_was() -> None:
+    image = torch.rand(1, 3, 37, 50)
+    geometry = Geometry((37, 50))
+    padded = geometry.image_to_grid(image)
+    assert padded.shape == (1, 3, 48, 64)
+    assert torch.equal(geometry.grid_to_frame(padded), image)
+    assert torch.equal(geometry.masks_to_grid(image), padded)

@@ -31,8 +31,8 @@ from samflow.training.clips import BankRecipe, ClipBank, build_bank
 from samflow.training.sequences import Sampler, Stage
 from samflow.training.xmem_evaluation import LOOKS, evaluate
 from samflow.xmem import load_xmem
-from samflow.xmem.memory import similarity
 from samflow.xmem.network import ImageFeatures, XMem, soft_aggregate
+from samflow.xmem.reading import similarity
 
 logger = logging.getLogger(__name__)
 

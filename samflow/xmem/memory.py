@@ -1,10 +1,9 @@
 """Working memory and long-term memory: what the tracker has seen, and how it is read.
 
-All elements lie in one bank, the long-term ones first, so that a read is one product. Equations:
-Cheng & Schwing, ECCV 2022 (arXiv 2207.07115): similarity, eq. 2; consolidation, section 3.3.
+All elements lie in one bank, the long-term ones first, so that a read is one product.
+Consolidation: Cheng & Schwing, ECCV 2022 (arXiv 2207.07115), section 3.3.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from samflow.errors import SamflowError
+from samflow.xmem.reading import Affinity, similarity, top_k_softmax
 
 _QUERIES_AT_ONCE = 1024  # bounds the similarity matrix, the largest array of a read
 
@@ -48,61 +48,6 @@ class MemoryOptions:
                 "expected 1 <= num_prototypes <= max_long_term_elements, got "
                 f"{self.num_prototypes} and {self.max_long_term_elements}."
             )
-
-
-def similarity(key: Tensor, shrinkage: Tensor, query: Tensor, selection: Tensor) -> Tensor:
-    """Similarity of memory elements to queries: an anisotropic, negative squared distance.
-
-    S_qm = -s_m / sqrt(CK) * sum_c e_qc (k_mc - k_qc)^2, with the square expanded so that the sum is
-    a matrix product.
-
-    Parameters
-    ----------
-    key : (..., M, CK) Tensor
-        Keys of memory.
-    shrinkage : (..., M) Tensor
-        At least 1.
-    query, selection : (..., Q, CK) Tensor
-        Keys and selections of the queries.
-
-    Returns
-    -------
-    (..., Q, M) Tensor
-
-    Examples
-    --------
-    >>> k, q = torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 0.0]])
-    >>> round(similarity(k, torch.ones(1), q, torch.ones(1, 2)).item(), 4)  # -5 / sqrt(2)
-    -3.5355
-    """
-    weighted = selection * query
-    left = torch.cat([selection, -2 * weighted], -1)
-    right = torch.cat([key**2, key], -1)
-    constant = (weighted * query).sum(-1, keepdim=True)
-    distance = left @ right.transpose(-1, -2) + constant
-    return distance * (-shrinkage / math.sqrt(key.shape[-1])).unsqueeze(-2)
-
-
-def top_k_softmax(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Softmax over the k largest scores of each row.
-
-    Parameters
-    ----------
-    scores : (Q, M) Tensor
-        -inf marks an element that does not take part; a row of nothing else gets weights 0.
-    k : int
-        At least 1; all M take part when there are fewer.
-
-    Returns
-    -------
-    weights : (Q, min(k, M)) Tensor
-        In [0, 1], rows sum to 1.
-    indices : (Q, min(k, M)) Tensor
-        int64, columns of `scores`.
-    """
-    best, indices = scores.topk(min(k, scores.shape[1]), dim=1)
-    # torch's softmax subtracts the maximum, so nothing underflows to 0 / 0
-    return best.softmax(1).nan_to_num(0.0), indices
 
 
 class Memory:
@@ -157,7 +102,7 @@ class Memory:
             read: list[Tensor] = [q] * len(self.values)
             for number, (valid, objects) in enumerate(groups):
                 masked = scores if valid is None else scores.masked_fill(~valid, -torch.inf)
-                affinity = _Affinity(*top_k_softmax(masked, self.options.top_k), len(self.key))
+                affinity = Affinity(*top_k_softmax(masked, self.options.top_k), len(self.key))
                 for i in objects:
                     read[i] = affinity.weighted_sum(self.values[i])
                 if number == 0:
@@ -306,32 +251,6 @@ class Memory:
             elif isinstance(value, list):
                 value = [v.to(device, copy=True) for v in value]
             setattr(self, name, value)
-
-
-class _Affinity:
-    """Sparse weights (Q, k) of M elements, at `indices`."""
-
-    def __init__(self, weights: Tensor, indices: Tensor, elements: int) -> None:
-        self.weights, self.indices, self.elements = weights, indices, elements
-        # a CPU gathers k rows per query; elsewhere a dense product is faster, and unlike scattered
-        # additions it gives the same bits each time
-        self.dense = None
-        if weights.device.type != "cpu":
-            empty = weights.new_zeros(len(weights), elements)
-            self.dense = empty.scatter(1, indices, weights)
-
-    def weighted_sum(self, values: Tensor) -> Tensor:
-        """(M, CV) -> (Q, CV)."""
-        if self.dense is not None:
-            return self.dense @ values
-        return F.embedding_bag(self.indices, values, per_sample_weights=self.weights, mode="sum")
-
-    def usage(self) -> Tensor:
-        """Weights summed over the queries, (M,)."""
-        if self.dense is not None:
-            return self.dense.sum(0)
-        total = self.weights.new_zeros(self.elements)
-        return total.index_add_(0, self.indices.flatten(), self.weights.flatten())
 
 
 def _rows(x: Tensor) -> Tensor:

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from samflow.errors import SamflowError
+from samflow.xmem.geometry import Geometry
 from samflow.xmem.memory import Memory, MemoryOptions
-from samflow.xmem.network import STRIDE, ImageFeatures, XMem, soft_aggregate
+from samflow.xmem.network import ImageFeatures, XMem, soft_aggregate
 
 
 class Tracker:
@@ -148,19 +148,20 @@ class Tracker:
         if self.deep_update_every >= 0:
             deep = self._frame - self._last_deep_update >= self.deep_update_every and not last
             deep = deep or self._frame == 0
-        pixels, crop = self._prepare(image)
+        pixels = self._prepare(image)
         features = self.network.encode_key(pixels)
         prediction = None
         if self._frame > 0 and (labels is None or set(given) != set(self._ids)):
             prediction = self._segment(features, update_hidden=not deep and not last)
         if labels is not None:
-            prediction = self._merge(prediction, labels, given, pixels)
+            prediction = self._merge(prediction, labels, given)
         assert prediction is not None
         if remember:
             self._remember(pixels, features, prediction, deep)
         if deep:
             self._last_deep_update = self._frame
-        return self._restore(prediction, crop)
+        frame = self._geometry.grid_to_frame(prediction[None])[0]
+        return np.ascontiguousarray(frame.cpu().numpy())
 
     def _check(self, image: NDArray, labels: NDArray | None) -> list[int]:
         """Find the label ids given on this frame, sorted; refuse what can't be tracked."""
@@ -197,35 +198,21 @@ class Tracker:
             )
         return ids
 
-    def _working_size(self) -> tuple[int, int]:
+    @property
+    def _geometry(self) -> Geometry:
         assert self._image_size is not None
-        height, width = self._image_size
-        if self.size is None:
-            return height, width
-        short = min(height, width)
-        # whole numbers: the float product loses a pixel at some sizes
-        return max(1, self.size * height // short), max(1, self.size * width // short)
+        return Geometry(self._image_size, self.size)
 
-    def _prepare(self, image: NDArray[np.uint8]) -> tuple[Tensor, tuple[slice, slice]]:
-        """Normalise, resize and pad: (1, 3, H', W'), and where the frame lies in it."""
+    def _prepare(self, image: NDArray[np.uint8]) -> Tensor:
         pixels = torch.from_numpy(np.ascontiguousarray(image)).to(self.network.device)
-        pixels = self.network.normalise(pixels.permute(2, 0, 1).float() / 255)[None]
-        height, width = self._working_size()
-        if (height, width) != pixels.shape[-2:]:
-            pixels = F.interpolate(pixels, (height, width), mode="bilinear", align_corners=False)
-        left, right, top, bottom = _padding(height, width)
-        crop = (slice(top, top + height), slice(left, left + width))
-        return F.pad(pixels, (left, right, top, bottom)), crop
+        pixels = self.network.normalise(pixels.permute(2, 0, 1).float() / 255)
+        return self._geometry.image_to_grid(pixels[None])
 
     def _one_hot(self, labels: NDArray[np.integer]) -> Tensor:
-        """Label map -> (N, H', W') float at the padded working size."""
         ids = torch.tensor(self._ids, device=self.network.device)
         grid = torch.from_numpy(labels.astype(np.int64)).to(self.network.device)
-        masks = (grid == ids[:, None, None]).float()[None]
-        height, width = self._working_size()
-        if (height, width) != masks.shape[-2:]:
-            masks = F.interpolate(masks, (height, width), mode="nearest")
-        return F.pad(masks, _padding(height, width))[0]
+        masks = (grid == ids[:, None, None]).float()
+        return self._geometry.masks_to_grid(masks[None])[0]
 
     def _segment(self, features: ImageFeatures, update_hidden: bool) -> Tensor:
         """Predict the known objects: probabilities (1 + N, H', W')."""
@@ -241,7 +228,6 @@ class Tracker:
         prediction: Tensor | None,
         labels: NDArray[np.integer],
         given: list[int],
-        pixels: Tensor,
     ) -> Tensor:
         """Put given masks over a prediction; objects seen for the first time get their state."""
         masks = self._one_hot(labels)
@@ -251,8 +237,8 @@ class Tracker:
                 if object_id not in given:
                     masks[channel] = prediction[1 + channel].masked_fill(covered, 0)
         known = 0 if self._hidden is None else self._hidden.shape[1]
-        height, width = (n // STRIDE for n in pixels.shape[-2:])
-        zeros = pixels.new_zeros(1, len(self._ids) - known, self.network.hidden_dim, height, width)
+        shape = (1, len(self._ids) - known, self.network.hidden_dim, *self._geometry.cells)
+        zeros = masks.new_zeros(shape)
         self._hidden = zeros if self._hidden is None else torch.cat([self._hidden, zeros], 1)
         return soft_aggregate(masks[None]).softmax(1)[0]
 
@@ -267,14 +253,6 @@ class Tracker:
             self._hidden = hidden
         self._memory.add(features.key, features.shrinkage, features.selection, value)
         self._last_memory = self._frame
-
-    def _restore(self, prediction: Tensor, crop: tuple[slice, slice]) -> NDArray[np.float32]:
-        prediction = prediction[:, crop[0], crop[1]]
-        if prediction.shape[1:] != self._image_size:
-            prediction = F.interpolate(
-                prediction[None], self._image_size, mode="bilinear", align_corners=False
-            )[0]
-        return np.ascontiguousarray(prediction.cpu().numpy())
 
     def _settings(self) -> dict[str, Any]:
         network = self.network
@@ -328,9 +306,3 @@ class Tracker:
         size = state["image_size"]
         self._image_size = None if size is None else (size[0], size[1])
         self._ids = list(state["ids"])
-
-
-def _padding(height: int, width: int) -> tuple[int, int, int, int]:
-    """Left, right, top, bottom zeros to multiples of 16; the odd pixel goes right or bottom."""
-    across, down = -width % STRIDE, -height % STRIDE
-    return across // 2, across - across // 2, down // 2, down - down // 2
