@@ -170,7 +170,7 @@ class Memory:
         if self.long <= room or not self.options.count_long_term_usage:
             return
         usage = (self.usage / self.life)[: self.long]
-        threshold = usage.kthvalue(self.long - room).values
+        threshold = usage.sort().values[self.long - room - 1]
         kept = (usage > threshold).nonzero()[:, 0]
         working = torch.arange(self.long, len(self.usage), device=kept.device)
         self.long = len(kept)
