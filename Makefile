@@ -20,6 +20,11 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# executes each notebook and keeps its outputs, the same bytes each time
+notebooks: $(READY)
+	$(BIN)/python -m pytest --nbmake --overwrite -p no:cacheprovider notebooks
+	$(BIN)/nbstripout --keep-output --keep-count notebooks/*.ipynb
+
 setup: $(READY)
 
 # installed again whenever the dependencies change
@@ -27,8 +32,8 @@ $(READY): pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'samflow needs Python 3.11 or later, got ' + sys.version.split()[0])"
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN) -e ".[notebook,test,lint]"
+	$(BIN)/uv pip install --quiet --python .venv -e ".[notebook,test,lint]"
 	$(PYTHON) -c "open('$(READY)', 'w').close()"
 
 clean:
-	rm -rf .venv runs
+	rm -rf .venv runs notebooks/data
