@@ -1,10 +1,11 @@
-"""Widgets for notebooks: draw prompts on a frame and see the masks.
+"""Widgets for notebooks: draw prompts on a frame and see the masks; compare strategies.
 
 Python owns what is drawn, its undo steps and the file; the page shows it and sends edits.
 Everything that the page needs is in this folder, so that it works without a network.
 """
 
 try:
+    from samflow.widget.compare import CompareWidget, TrackViewer, show_track
     from samflow.widget.prompt import PromptWidget
 except ModuleNotFoundError as error:
     if error.name not in ("anywidget", "ipywidgets", "traitlets"):
@@ -13,4 +14,4 @@ except ModuleNotFoundError as error:
         f"the widgets need {error.name}: install samflow[notebook].", name=error.name
     ) from None
 
-__all__ = ["PromptWidget"]
+__all__ = ["CompareWidget", "PromptWidget", "TrackViewer", "show_track"]

@@ -53,7 +53,8 @@ export class Toolbar {
     this.points = make("input", { type: "checkbox", "data-testid": "samflow-points", onchange: () => page.togglePoints() });
     this.masks = iconButton("eye", "Masks shown or hidden (O)", () => page.toggleMasks(), { "data-testid": "samflow-masks" });
     this.opacity = make("input", {
-      type: "range", min: 0, max: 1, step: 0.05, class: "sf-range", "aria-label": "Opacity of the masks",
+      type: "range", min: 0, max: 1, step: 0.05, class: "sf-range",
+      title: "Opacity of the masks", "aria-label": "Opacity of the masks",
       "data-testid": "samflow-opacity", oninput: () => page.setOpacity(Number(this.opacity.value)),
     });
     this.preview = group(

@@ -126,6 +126,7 @@ export class Keys {
     const { page } = this;
     const { cursor, tool } = page.ui;
     if (!cursor) return page.announce("Move the cursor with the arrow keys first.");
+    if (tool === "pan") return page.announce("Choose a tool first: B, F, G or H.");
     if (tool !== "box") {
       page.placePoint([cursor[0] + 0.5, cursor[1] + 0.5]);
       page.select(null);

@@ -97,6 +97,9 @@ class RegionRow {
 
   move(step) {
     this.page.edit({ op: "move_region", region: this.id, position: this.position + step });
+    // a disabled button would drop the keyboard focus
+    if (step < 0 && this.up.disabled) this.down.focus();
+    if (step > 0 && this.down.disabled) this.up.focus();
   }
 
   update(region, { active, position, count }) {

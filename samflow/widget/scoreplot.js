@@ -1,0 +1,90 @@
+// Score of each strategy over the frames, with a cursor.
+
+import { make } from "./dom.js";
+
+// Okabe and Ito's colours, as in samflow's figures
+const COLORS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442"];
+const HEIGHT = 110;
+const MARGIN = { left: 30, right: 8, top: 6, bottom: 6 };
+
+export class ScorePlot {
+  constructor(info, seek) {
+    Object.assign(this, { info, position: 0 });
+    this.canvas = make("canvas", { class: "sf-plot", "aria-hidden": "true" });
+    this.canvas.removeAttribute("data-lm-suppress-shortcuts");
+    this.legend = make("div", { class: "sf-legend" });
+    this.element = make("div", {}, this.canvas, this.legend);
+    this.element.hidden = !Object.keys(info.scores).length;
+    this.canvas.addEventListener("pointerdown", (event) => seek(this.positionAt(event)));
+    this.canvas.addEventListener("pointermove", (event) => event.buttons & 1 && seek(this.positionAt(event)));
+    this.observer = new ResizeObserver(() => this.draw());
+    this.observer.observe(this.canvas);
+  }
+
+  dispose() {
+    this.observer.disconnect();
+  }
+
+  get last() {
+    return Math.max(1, this.info.frames.length - 1);
+  }
+
+  positionAt(event) {
+    const { left, width } = this.canvas.getBoundingClientRect();
+    const share = (event.clientX - left - MARGIN.left) / (width - MARGIN.left - MARGIN.right);
+    return Math.round(Math.min(1, Math.max(0, share)) * (this.info.frames.length - 1));
+  }
+
+  follow(position) {
+    this.position = position;
+    if (this.element.hidden) return;
+    const entries = Object.entries(this.info.scores).map(([title, values], i) => {
+      const value = values[position];
+      const text = `${title}  ${value == null ? "–" : value.toFixed(3)}`;
+      return make("span", { style: `--sf-color: ${COLORS[i % COLORS.length]}` }, text);
+    });
+    this.legend.replaceChildren(make("span", { class: "sf-what" }, "mean J"), ...entries);
+    this.draw();
+  }
+
+  draw() {
+    const ratio = window.devicePixelRatio || 1;
+    const { width } = this.canvas.getBoundingClientRect();
+    if (!width) return;
+    Object.assign(this.canvas, { width: width * ratio, height: HEIGHT * ratio });
+    const context = this.canvas.getContext("2d");
+    context.scale(ratio, ratio);
+    const x = (i) => MARGIN.left + (i / this.last) * (width - MARGIN.left - MARGIN.right);
+    const y = (value) => MARGIN.top + (1 - value) * (HEIGHT - MARGIN.top - MARGIN.bottom);
+    const line = (x0, y0, x1, y1) => {
+      context.beginPath();
+      context.moveTo(x0, y0);
+      context.lineTo(x1, y1);
+      context.stroke();
+    };
+    context.fillStyle = context.strokeStyle = getComputedStyle(this.legend).color;
+    context.font = "11px system-ui, sans-serif";
+    context.textAlign = "right";
+    context.textBaseline = "middle";
+    for (const value of [0, 0.5, 1]) {
+      context.globalAlpha = 0.25;
+      line(x(0), y(value), x(this.last), y(value));
+      context.globalAlpha = 1;
+      context.fillText(String(value), MARGIN.left - 6, y(value));
+    }
+    Object.values(this.info.scores).forEach((values, i) => {
+      context.strokeStyle = COLORS[i % COLORS.length];
+      context.lineWidth = 1.75;
+      context.beginPath();
+      let drawn = false;
+      values.forEach((value, at) => {
+        if (value != null) context[drawn ? "lineTo" : "moveTo"](x(at), y(value));
+        drawn = value != null;
+      });
+      context.stroke();
+    });
+    context.strokeStyle = context.fillStyle;
+    context.lineWidth = 1;
+    line(x(this.position), 0, x(this.position), HEIGHT);
+  }
+}

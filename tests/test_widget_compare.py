@@ -1,0 +1,147 @@
+"""The comparison of strategies, fed with the messages that the page sends."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from samflow.errors import SamflowError
+from samflow.files import write_text
+from samflow.maskio import Track, write_label_map
+from samflow.prompts import FrameReference, Prompts, Region
+from samflow.record import RunRecord, VideoRecord, versions
+from samflow.video import Video
+from samflow.widget import CompareWidget, TrackViewer, show_track
+
+H, W, T = 40, 60, 4
+
+
+def write_track(folder, start):
+    """Region 1 is a square that moves right by 5 px a frame, region 2 the lowest rows."""
+    for index in range(T):
+        labels = np.zeros((H, W), np.uint8)
+        labels[10:20, start + 5 * index : start + 5 * index + 10] = 1
+        labels[35:] = 2
+        write_label_map(folder / f"{index:05d}.png", labels)
+    return Track(folder)
+
+
+@pytest.fixture
+def clip(tmp_path):
+    (tmp_path / "clip").mkdir()
+    for index in range(T + 2):
+        image = np.full((H, W, 3), 40 * index, np.uint8)
+        Image.fromarray(image).save(tmp_path / "clip" / f"{index:05d}.png")
+    return tmp_path / "clip"
+
+
+@pytest.fixture
+def run_folder(clip, tmp_path):
+    """A run over the clip from its frame 2 on."""
+    folder = tmp_path / "run"
+    frame = FrameReference(index=2, width=W, height=H)
+    record = RunRecord(
+        versions=versions(),
+        video=VideoRecord(
+            name="clip", path=str(clip), sha256="", fps=25, width=W, height=H, first=2, frames=T
+        ),
+        prompts=Prompts(regions=[Region(id=1, name="dye", color="#00ff00")], frame=frame),
+        models={},
+        strategies=["xmem", "sam"],
+        options={},
+        frames_done=T,
+    )
+    for name, start in (("xmem", 0), ("sam", 20)):
+        write_track(folder / "masks" / name, start)
+    record.save(folder)
+    return folder
+
+
+def send(widget, **content):
+    widget._handle_custom_msg(content, [])
+
+
+def areas(png):
+    return np.array(Image.open(io.BytesIO(png)).convert("RGBA"))[:H]
+
+
+def grey(widget):
+    return float(np.array(Image.open(io.BytesIO(widget._image))).mean())
+
+
+def test_both_tracks_of_a_frame_are_sent(run_folder):
+    widget = CompareWidget(run_folder)
+    assert widget._info["frames"] == [0, 1, 2, 3]
+    assert widget._info["titles"] == ["xmem", "sam"]
+    assert widget._info["scores"] == {}
+    send(widget, position=3, left="sam", right="xmem")
+    assert widget._view == {"number": 2, "position": 3, "left": "sam", "right": "xmem"}
+    assert grey(widget) == pytest.approx(40 * 5, abs=1), "the run began at the film's frame 2"
+    for png, start in ((widget._left, 20), (widget._right, 0)):
+        picture = areas(png)
+        assert picture[15, start + 20].tolist() == [0, 255, 0, 255], "the prompts' colour"
+        assert picture[15, start + 14, 3] == 0
+        assert picture[38, 5].tolist() == [255, 0, 0, 255], "the default colour of label 2"
+
+
+def test_times_are_those_of_the_film(run_folder):
+    assert CompareWidget(run_folder)._info["times"] == pytest.approx([0.08, 0.12, 0.16, 0.2])
+
+
+def test_scores_of_a_scored_run(run_folder):
+    rows = "strategy,frame,region,J,F\nxmem,0,1,0.5,0\nxmem,0,2,0.7,0\nxmem,2,1,0.1,0\n"
+    write_text(run_folder / "scores.csv", rows)
+    scores = CompareWidget(run_folder)._info["scores"]
+    assert list(scores) == ["xmem"]
+    assert scores["xmem"] == [pytest.approx(0.6), None, pytest.approx(0.1), None]
+    write_text(run_folder / "scores.csv", "strategy,frame\n")
+    with pytest.raises(SamflowError, match="no column 'J'"):
+        CompareWidget(run_folder)
+
+
+def test_what_cannot_be_shown_is_told(run_folder):
+    widget = CompareWidget(run_folder)
+    before = widget._view
+    send(widget, position=1, left="sam", right="nobody")
+    assert widget._status["kind"] == "error"
+    assert "no track 'nobody'" in widget._status["text"]
+    send(widget, left="sam")
+    assert widget._status["kind"] == "error"
+    (run_folder / "masks" / "sam" / "00001.png").write_bytes(b"")
+    send(widget, position=1, left="sam", right="xmem")
+    assert "00001.png" in widget._status["text"]
+    assert widget._view == before
+    send(widget, position=99, left="sam", right="xmem")
+    assert widget._status["kind"] == "ready"
+    assert widget._view["position"] == T - 1
+
+
+def test_a_film_that_moved(run_folder, clip, tmp_path):
+    clip.rename(tmp_path / "moved")
+    with pytest.raises(SamflowError, match="give its place with video="):
+        CompareWidget(run_folder)
+    widget = CompareWidget(run_folder, video=tmp_path / "moved")
+    assert grey(widget) == pytest.approx(80, abs=1)
+
+
+def test_one_track(run_folder, clip):
+    widget = show_track(clip, run_folder / "masks" / "sam")
+    assert widget._info["titles"] == ["sam"]
+    assert widget._view["left"] == widget._view["right"] == "sam"
+    assert areas(widget._left)[15, 25].tolist() == [0, 0, 255, 255]
+
+
+def test_tracks_that_do_not_fit(run_folder, clip, tmp_path):
+    video = Video(clip)
+    track = Track(run_folder / "masks" / "sam")
+    with pytest.raises(SamflowError, match="at least one track"):
+        TrackViewer(video, {})
+    with pytest.raises(SamflowError, match="goes up to frame 3, the video has 2 frames"):
+        TrackViewer(video[:2], {"sam": track})
+    write_label_map(tmp_path / "small" / "00000.png", np.ones((5, 6), np.uint8))
+    with pytest.raises(SamflowError, match=r"\(5, 6\)"):
+        TrackViewer(video, {"small": Track(tmp_path / "small")})
+    write_label_map(tmp_path / "late" / "00005.png", np.ones((H, W), np.uint8))
+    with pytest.raises(SamflowError, match="no frame in common"):
+        TrackViewer(video, {"sam": track, "late": Track(tmp_path / "late")})
