@@ -234,6 +234,41 @@ def score_command(
     console.print(f"scores: {run / 'scores.csv'}, {run / 'plots' / 'scores.png'}")
 
 
+@app.command("measure")
+def measure_command(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    mm_per_px: Annotated[
+        float | None, typer.Option("--mm-per-px", help="Scale; without it lengths are in pixels.")
+    ] = None,
+    video: Annotated[Path | None, typer.Option(help="The run's video, if it was moved.")] = None,
+) -> None:
+    """Measure the dyes of a run: areas, interfaces, profiles, rates, with units."""
+    from samflow.quantities import measure_run
+    from samflow.record import Run
+
+    opened = Run(run)
+    tables = {name: m.clip for name, m in measure_run(opened, mm_per_px, video).items()}
+    _print_measures(tables, {r.id: r.name for r in opened.result_regions})
+    console.print(f"every frame: {run / 'measures.csv'}")
+    console.print(f"plots: {run / 'plots'}")
+
+
+@app.command("export")
+def export_command(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    format_name: Annotated[str, typer.Option("--format", help="coco, davis, tiff, npz or csv.")],
+    out: Annotated[Path, typer.Option(help="Folder to make.")],
+    strategies: Annotated[str | None, typer.Option(help="Comma-separated; default all.")] = None,
+) -> None:
+    """Write a run's label maps, or its quantities, for another tool."""
+    from samflow.export import export
+    from samflow.record import Run
+
+    names = None if strategies is None else _names(strategies)
+    for path in export(Run(run), format_name, out, names):
+        console.print(f"{format_name}: {path}")
+
+
 @weights_app.command("list")
 def weights_list() -> None:
     """List the checkpoints that samflow knows by name, and whether they are here."""
@@ -289,6 +324,26 @@ def _print_scores(summary: Any, names: dict[str, str]) -> None:
             f"{row.J_worst:.3f} ({row.J_worst_frame})",
             f"{row.F_mean:.3f}",
         )
+    console.print(table)
+
+
+def _print_measures(tables: dict[str, Any], names: dict[int, str]) -> None:
+    """Table of a few quantities of the whole clip, for each strategy and region."""
+    titles = {
+        "area_fraction": "area fraction",
+        "interface_length": "interface length",
+        "dimension": "box dimension",
+        "upper_height_mean": "upper edge",
+        "upper_integral_thickness": "layer above",
+    }
+    attrs = next(iter(tables.values())).attrs
+    columns = {attrs["quantities"][quantity]: title for quantity, title in titles.items()}
+    heads = [f"{title}, {attrs['units'][column]}".rstrip(", ") for column, title in columns.items()]
+    table = Table("strategy", "region", *heads, box=None)
+    for strategy, measured in tables.items():
+        for row in measured.to_dict("records"):
+            values = [f"{row[column]:.4g}" for column in columns]
+            table.add_row(strategy, names[row["region"]], *values)
     console.print(table)
 
 

@@ -10,7 +10,7 @@ from samflow.maskio import Track
 from samflow.overlay import Comparison, contact_sheet, evenly_spaced
 from samflow.record import Run
 from samflow.strategies import STRATEGY_TITLES
-from samflow.video import Video, VideoWriter
+from samflow.video import VideoWriter
 
 # more panels than this are too small to judge
 MAX_PANELS = 6
@@ -39,7 +39,7 @@ def compare(runs: Sequence[Run], out: str | Path, video_path: str | Path | None 
         When the runs belong to different clips, are incomplete, or have too many strategies.
     """
     tracks = _tracks(runs)
-    clip = clip_of_run(runs[0], video_path)
+    clip = runs[0].clip(video_path)
     comparison = Comparison(clip.size, list(tracks), runs[0].record.prompts.regions)
     times = clip.timestamps - clip.timestamps[0]
     with VideoWriter(out, comparison.size, clip.fps) as writer:
@@ -48,34 +48,6 @@ def compare(runs: Sequence[Run], out: str | Path, video_path: str | Path | None 
             panels = dict(zip(tracks, labels, strict=True))
             writer.write(comparison.frame(image, panels, times[index], index), times[index])
     return Path(out)
-
-
-def clip_of_run(run: Run, video_path: str | Path | None = None) -> Video:
-    """The frames that a run looked at.
-
-    Parameters
-    ----------
-    run : Run
-    video_path : str or Path, optional
-        The video, when it is no longer where the run found it.
-
-    Returns
-    -------
-    Video
-
-    Raises
-    ------
-    SamflowError
-        When the video is not there, or is another one.
-    """
-    record = run.record.video
-    path = Path(video_path or record.path)
-    if not path.exists():
-        raise SamflowError(f"the run's video {path} is not there: say where it is with --video.")
-    video = Video(path)
-    if video.sha256 != record.sha256:
-        raise SamflowError(f"{path} is not the video of the run {run.folder} (SHA-256).")
-    return video[record.first : record.first + record.frames]
 
 
 def run_sheet(run: Run, path: str | Path, columns: int = 4) -> Path:
@@ -96,7 +68,7 @@ def run_sheet(run: Run, path: str | Path, columns: int = 4) -> Path:
         `path`.
     """
     tracks = _tracks([run])
-    clip = clip_of_run(run)
+    clip = run.clip()
     times = clip.timestamps - clip.timestamps[0]
     frames = [
         (f"{times[i]:.2f} s", clip[i], {title: track[i] for title, track in tracks.items()})
@@ -119,11 +91,7 @@ def _tracks(runs: Sequence[Run]) -> dict[str, Track]:
                 f"{run.folder} is over another clip than {runs[0].folder}: compare runs over the "
                 "same frames of the same video."
             )
-        if run.record.frames_done != video.frames:
-            raise SamflowError(
-                f"{run.folder} has {run.record.frames_done} of {video.frames} frames: finish it "
-                "with samflow run --resume."
-            )
+        run.check_finished()
         for name in run.strategies:
             title = STRATEGY_TITLES[name]
             tracks[f"{run.folder.name}: {title}" if len(runs) > 1 else title] = run.track(name)

@@ -12,6 +12,7 @@ from samflow.errors import SamflowError
 from samflow.files import write_text
 from samflow.maskio import Track
 from samflow.prompts import Prompts, Region
+from samflow.video import Video
 
 _PACKAGES = ("samflow", "torch", "torchvision", "segment-anything", "numpy", "opencv-python", "av")
 
@@ -136,3 +137,51 @@ class Run:
                 f"{', '.join(self.strategies)}."
             )
         return Track(self.mask_folder(strategy))
+
+    def check_finished(self) -> None:
+        """Raise SamflowError when the run lacks frames."""
+        done, frames = self.record.frames_done, self.record.video.frames
+        if done != frames:
+            raise SamflowError(
+                f"{self.folder} has {done} of {frames} frames: finish it with samflow run --resume."
+            )
+
+    def finished_track(self, strategy: str) -> Track:
+        """A strategy's label maps, after checking that there is one for every frame."""
+        self.check_finished()
+        track = self.track(strategy)
+        frames = self.record.video.frames
+        if track.indices != tuple(range(frames)):
+            raise SamflowError(
+                f"{track.folder} holds {len(track)} label maps, expected those of frames 0 to "
+                f"{frames - 1}: make the run again."
+            )
+        return track
+
+    def clip(self, video_path: str | Path | None = None) -> Video:
+        """The frames that the run looked at.
+
+        Parameters
+        ----------
+        video_path : str or Path, optional
+            The video, when it is no longer where the run found it.
+
+        Returns
+        -------
+        Video
+
+        Raises
+        ------
+        SamflowError
+            When the video is not there, or is another one.
+        """
+        record = self.record.video
+        path = Path(video_path or record.path)
+        if not path.exists():
+            raise SamflowError(
+                f"the run's video {path} is not there: say where it is with --video."
+            )
+        video = Video(path)
+        if video.sha256 != record.sha256:
+            raise SamflowError(f"{path} is not the video of the run {self.folder} (SHA-256).")
+        return video[record.first : record.first + record.frames]

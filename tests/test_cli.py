@@ -94,10 +94,12 @@ def given(clip):
     return [clip / "clip.mp4", "--prompts", clip / "prompts.json"]
 
 
-COMMANDS = ["", "demo", "fetch", "cut", "segment", "run", "compare", "score", "weights list"]
+COMMANDS = ["", "demo", "fetch", "cut", "segment", "run", "compare", "score", "measure", "export"]
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "weights", "weights fetch", "weights verify"])
+@pytest.mark.parametrize(
+    "command", [*COMMANDS, "weights", "weights list", "weights fetch", "weights verify"]
+)
 def test_every_command_has_help(command):
     stdout, _ = samflow(*command.split(), "--help")
     assert "Usage: samflow" in stdout

@@ -13,7 +13,7 @@ HOUSE = [
     {"video", "acquire", "prompts", "masks", "weights", "lockstep"},
     {"sam", "xmem", "maskio", "overlay", "metrics", "measure", "plots", "synthetic"},
     {"strategies", "record"},
-    {"run", "segment", "compare", "score", "folders", "training"},
+    {"run", "segment", "compare", "score", "quantities", "export", "folders", "training"},
     {"demo"},
     {"cli", "widget"},
 ]

@@ -14,6 +14,7 @@ from samflow.measure.profiles import edge_heights, intermittency, layer_thicknes
 from samflow.measure.series import rate_of_change
 from samflow.measure.spread import band_coverage, spread
 from samflow.measure.track import Measures, measure_track
+from samflow.measure.units import quantity_and_unit
 
 __all__ = [
     "Blobs",
@@ -33,6 +34,7 @@ __all__ = [
     "layer_thickness",
     "local_slopes",
     "measure_track",
+    "quantity_and_unit",
     "rate_of_change",
     "row_heights",
     "spread",

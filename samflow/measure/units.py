@@ -84,6 +84,21 @@ def column_name(quantity: str, length: str) -> str:
     return f"{quantity}_{unit}".replace("_1/", "_per_").replace("/", "_per_")
 
 
+def quantity_and_unit(column: str) -> tuple[str, str]:
+    """Split what `column_name` gives into the quantity and its unit; "1" for a pure number.
+
+    Examples
+    --------
+    >>> quantity_and_unit("area_rate_mm2_per_s"), quantity_and_unit("dimension")
+    (('area_rate', 'mm2/s'), ('dimension', '1'))
+    """
+    for quantity in DIMENSIONS:
+        for length in ("px", "mm"):
+            if column == column_name(quantity, length):
+                return quantity, unit_of(quantity, length)
+    return column, "1"
+
+
 def with_units(table: pd.DataFrame, mm_per_px: float | None) -> pd.DataFrame:
     """Give a table in pixels and seconds in its final units, named in columns and `attrs`.
 
