@@ -29,7 +29,7 @@ _HOMES = {
     "strategies": ("Frame", "RefinedStrategy", "SamStrategy", "XMemStrategy", "build_strategies"),
     "record": ("Run",),
     "run": ("RunOptions",),
-    "widget": ("PromptWidget",),
+    "widget": ("CompareWidget", "PromptWidget", "show_track"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -68,20 +68,19 @@ class Preview:
         ndarray or None
             (H, W) uint8 label map, background regions included; None when no region has a prompt.
         """
-        from samflow.run import SMALL_HOLE
-        from samflow.strategies import PromptOptions, segment_first_frame
+        from samflow.run import RunOptions
+        from samflow.strategies import segment_first_frame
 
         usable = [region for region in prompts.regions if is_usable(region, use_points)]
         if not usable:
             return None
-        height, width = self._frames.size
         return segment_first_frame(
             self.sam,
             self.encode(prompts.frame.index),
             prompts.model_copy(update={"regions": usable}),
             use_points,
-            # the same as in a run, so that the preview shows what a run starts from
-            PromptOptions(max_hole_area=round(SMALL_HOLE * height * width)),
+            # as in a run, so that the preview shows what a run starts from
+            RunOptions().prompting(self._frames.size),
         )
 
 
