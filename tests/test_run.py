@@ -4,7 +4,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -174,58 +173,68 @@ def test_an_interrupted_run_ends_with_the_same_bytes(
     assert _bytes(resumed.folder) == _bytes(whole.folder)
 
 
-RUN_SCRIPT = """
-import sys
+# Imports once, then forks a run for each line "seconds folder" and kills it after the seconds.
+KILLER = """
+import os, signal, sys, time
 from samflow.prompts import Prompts
 from samflow.run import RunOptions, run
-video, prompts, sam, xmem, out = sys.argv[1:]
+
+video, prompts, sam, xmem = sys.argv[1:]
 options = RunOptions(sam=sam, xmem=xmem, device="cpu", save_every=5)
-print("ready", flush=True)
-sys.stdin.readline()
-run(video, Prompts.load(prompts), out, options, resume=True)
+for line in sys.stdin:
+    seconds, out = line.rstrip().split(" ", 1)
+    child = os.fork()
+    if child == 0:
+        run(video, Prompts.load(prompts), out, options, resume=True)
+        os._exit(0)
+    end = time.perf_counter() + float(seconds)
+    ended = status = 0
+    while not ended and time.perf_counter() < end:
+        time.sleep(0.005)
+        ended, status = os.waitpid(child, os.WNOHANG)
+    if not ended:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    print("killed" if not ended else status, flush=True)
 """
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks; Windows has no SIGKILL either")
 def test_runs_killed_at_random_moments_end_with_the_same_bytes(inputs, whole, tmp_path):
-    """SIGKILL at 20 random moments spread over the run, each resumed to the end."""
+    """SIGKILL at 20 random moments; the run is resumed, and killed again, until it gets through."""
     video, _, models = inputs
     arguments = [video, video.with_name("prompts.json"), models["sam"], models["xmem"]]
     rng = random.Random(0)
+    killer = subprocess.Popen(
+        [sys.executable, "-c", KILLER, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
 
-    def start(out):
-        command = [sys.executable, "-c", RUN_SCRIPT, *map(str, arguments), str(out)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        )
-        assert process.stdout.readline() == "ready\n"
-        process.stdin.write("go\n")
-        process.stdin.flush()
-        return process
+    def go(seconds, out):
+        killer.stdin.write(f"{seconds} {out}\n")
+        killer.stdin.flush()
+        return killer.stdout.readline().strip()
 
+    assert go(600, tmp_path / "imports") == "0"
     begin = time.perf_counter()
-    assert start(tmp_path / "timed").wait() == 0
+    assert go(600, tmp_path / "timed") == "0"
     length = time.perf_counter() - begin
-    killed = 0
-    # one run killed again and again until it gets through, then anew, until 20 kills are done
-    out = tmp_path / "run"
-    while killed < 20:
-        process = start(out)
-        try:
-            process.wait(timeout=rng.uniform(0.1, 1.0) * length)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            killed += 1
+    out, kills, ends = tmp_path / "run", 0, 0
+    while kills < 20 or ends == 0:
+        ended = go(rng.uniform(0.02, 1.0) * length if kills < 20 else 600, out)
+        if ended == "killed":
+            kills += 1
             continue
-        assert process.returncode == 0
+        assert ended == "0"
         assert _bytes(out) == _bytes(whole.folder)
         shutil.rmtree(out)
-    if out.exists():
-        process = start(out)
-        assert process.wait() == 0
-        assert _bytes(out) == _bytes(whole.folder)
+        ends += 1
+    killer.communicate()
+    assert killer.returncode == 0
 
 
 def test_resuming_a_complete_run_changes_nothing(inputs, whole):
