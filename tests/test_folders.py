@@ -107,18 +107,29 @@ def _track_slowly(folder: str, out: str, weights: str) -> None:
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, weights: str) -> None:
     for name in ("a", "bb"):
         make_video(tmp_path / "in", name, 16)
-    track_folder(tmp_path / "in", tmp_path / "whole", weights, device="cpu")
-    out = tmp_path / "killed"
-    # forks of a process that has imported torch but not run it: quick, and safe with its threads
+    # forks of a process that has imported torch but not run it: quick, and safe with its threads;
+    # all of one thread, since sums over several round differently
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["samflow.folders"])
+
+    def start(out: Path) -> multiprocessing.process.BaseProcess:
+        arguments = (str(tmp_path / "in"), str(out), weights)
+        process = context.Process(target=_track_slowly, args=arguments)
+        process.start()
+        return process
+
+    def finish(out: Path) -> dict[str, bytes]:
+        process = start(out)
+        process.join()
+        assert process.exitcode == 0
+        return all_bytes(out)
+
+    whole = finish(tmp_path / "whole")
+    out = tmp_path / "killed"
     rng = np.random.default_rng(0)
     kills = 0
     for target in sorted(int(n) for n in rng.choice(np.arange(2, 31), 6, replace=False)):
-        process = context.Process(
-            target=_track_slowly, args=(str(tmp_path / "in"), str(out), weights)
-        )
-        process.start()
+        process = start(out)
         while process.is_alive() and len(list(out.glob("*/*.png"))) < target:
             time.sleep(0.002)
         if process.is_alive():
@@ -126,8 +137,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, weigh
             kills += 1
         process.join()
     assert kills >= 3
-    _track_slowly(str(tmp_path / "in"), str(out), weights)
-    assert all_bytes(out) == all_bytes(tmp_path / "whole")
+    assert finish(out) == whole
 
 
 def test_resuming_starts_from_the_saved_state(
