@@ -299,16 +299,22 @@ def test_scores_of_a_perfect_model_are_one(monkeypatch):
 
     monkeypatch.setattr(sam, "predict", perfect)
     rows = sam_scores.score_clip(sam, clip)
-    assert len(rows) == 12
+    assert len(rows) == 15
     model = [row["iou"] for row in rows if row["prompt"] != "nearest colour"]
-    assert model == [1.0] * 9
+    assert model == [1.0] * 12
     assert all(0 < row["iou"] < 1 for row in rows if row["prompt"] == "nearest colour")
 
 
 def test_score_prompts_has_a_row_for_each_prompt_and_the_mean_of_both_dyes():
     sam = Sam(build_sam(TINY), "cpu")
     table = sam_scores.score_prompts(sam, seeds=[41])
-    assert list(table.index) == ["box", "box + points", "box + previous mask", "nearest colour"]
+    assert list(table.index) == [
+        "box",
+        "box + points",
+        "box + previous mask",
+        "box + damaged mask",
+        "nearest colour",
+    ]
     expected = (table["upper dye"] + table["lower dye"]) / 2
     np.testing.assert_allclose(table["dyes"], expected)
 

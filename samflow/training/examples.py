@@ -183,13 +183,15 @@ def jittered_box(
     return np.clip(box, 0, [width, height, width, height]).astype(np.float32)
 
 
-def spoil_mask(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Make a mask as wrong as a tracker would: shifted, eroded, dilated, with blobs lost or added.
+def spoil_mask(mask: np.ndarray, rng: np.random.Generator, blobs: bool = True) -> np.ndarray:
+    """Make a mask as wrong as a tracker would: shifted, eroded or dilated.
 
     Parameters
     ----------
     mask : (S, S) bool ndarray
     rng : numpy.random.Generator
+    blobs : bool
+        In half of the masks, also lose or add up to three blobs.
 
     Returns
     -------
@@ -205,7 +207,7 @@ def spoil_mask(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
         spoiled = (cv2.erode if choice < 0.3 else cv2.dilate)(spoiled, kernel)
     rows, columns = np.nonzero(mask)
-    for _ in range(int(rng.integers(0, 4)) if rng.random() < 0.5 else 0):
+    for _ in range(int(rng.integers(0, 4)) if blobs and rng.random() < 0.5 else 0):
         # around a random pixel of the region: blobs on its rim add as well as remove
         at = int(rng.integers(rows.size))
         center = (int(columns[at]), int(rows[at] + rng.integers(-40, 41)))

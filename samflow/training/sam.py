@@ -289,6 +289,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--start", type=Path, help="demo weights: skip the first stage")
     parser.add_argument("--crop-steps", type=int, default=CROP_STEPS)
     parser.add_argument("--steps", type=int, default=WHOLE_STEPS)
+    parser.add_argument("--seed", type=int, default=1, help="of the second stage")
     parser.add_argument("--evaluate", type=Path, metavar="FILE", help="score FILE instead")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -312,7 +313,9 @@ def main(arguments: list[str] | None = None) -> None:
     log.info(
         "second stage: %d steps on pictures of %d px", options.steps, model.image_encoder.img_size
     )
-    whole = Settings(options.steps, 3, MIXED_CROPS, learning_rate=5e-4, warm_up=50, seed=1)
+    whole = Settings(
+        options.steps, 3, MIXED_CROPS, learning_rate=5e-4, warm_up=50, seed=options.seed
+    )
     train(model, bank, whole, snapshot)
 
 

@@ -53,6 +53,19 @@ def _jittered(boxes: np.ndarray, size: tuple[int, int], rng: np.random.Generator
     return np.clip(moved, 0, [size[1], size[0], size[1], size[0]])
 
 
+def _mask_prompts(
+    sam: Sam, labels: np.ndarray, ids: list[int], rng: np.random.Generator, blobs: bool
+) -> np.ndarray:
+    """Spoilt masks of some labels as mask prompts, (N, 1, M, M) float32."""
+    masks = labels_to_one_hot(labels, ids).astype(bool)
+    return np.stack(
+        [
+            mask_to_low_res_logits(spoil_mask(mask, rng, blobs), sam.image_size, sam.mask_size)
+            for mask in masks
+        ]
+    )
+
+
 def score_clip(sam: Sam, clip: DyeClip) -> list[dict[str, object]]:
     """Score the second frame of a clip from every kind of prompt.
 
@@ -72,7 +85,7 @@ def score_clip(sam: Sam, clip: DyeClip) -> list[dict[str, object]]:
     -----
     "box": the true box, each side off by up to 5 %. "box + points": with 4 pixels of label 0 drawn
     at random. "box + previous mask": the same box, and the truth of the frame before, shifted,
-    eroded, dilated and with blobs lost or added as in training.
+    eroded or dilated. "box + damaged mask": with blobs lost or added as well, as in training.
     """
     frames = iter(clip)
     (first_image, first), (image, truth) = next(frames), next(frames)
@@ -82,18 +95,17 @@ def score_clip(sam: Sam, clip: DyeClip) -> list[dict[str, object]]:
     boxes = _jittered(np.array([tight[i] for i in ids], float), clip.size, rng)
     free = np.argwhere(truth == 0)[:, ::-1]
     points = np.repeat(free[rng.integers(len(free), size=4)][None], len(ids), axis=0)
-    masks = np.stack(
-        [
-            mask_to_low_res_logits(spoil_mask(mask, rng), sam.image_size, sam.mask_size)
-            for mask in labels_to_one_hot(first, ids).astype(bool)
-        ]
-    )
     embedding = sam.embed(image)
     background = np.zeros(points.shape[:2], int)
     answers = {
         "box": sam.predict(embedding, boxes),
         "box + points": sam.predict(embedding, boxes, points, background),
-        "box + previous mask": sam.predict(embedding, boxes, mask_logits=masks),
+        "box + previous mask": sam.predict(
+            embedding, boxes, mask_logits=_mask_prompts(sam, first, ids, rng, blobs=False)
+        ),
+        "box + damaged mask": sam.predict(
+            embedding, boxes, mask_logits=_mask_prompts(sam, first, ids, rng, blobs=True)
+        ),
     }
     found = {kind: logits[:, 0] > sam.mask_threshold for kind, logits in answers.items()}
     found["nearest colour"] = labels_to_one_hot(nearest_color(image, first_image, first), ids)
