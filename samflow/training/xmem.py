@@ -51,9 +51,9 @@ SECONDS_BETWEEN_SNAPSHOTS = 300.0
 
 # batches are those of each of two workers
 STAGES = (
-    Stage(0.40, (160, 160), batch=2, frames=3, objects=2, max_skip=8),
-    Stage(0.33, (160, 224), batch=2, frames=5, objects=2, max_skip=6),
-    Stage(0.27, (224, 384), batch=1, frames=6, objects=3, max_skip=5),
+    Stage(0.48, (160, 160), batch=2, frames=3, objects=2, max_skip=8),
+    Stage(0.34, (160, 224), batch=2, frames=5, objects=2, max_skip=6),
+    Stage(0.18, (224, 384), batch=1, frames=6, objects=3, max_skip=5),
 )
 
 
@@ -297,6 +297,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--bank", type=Path, default=Path("data/xmem_bank"), help="rendered clips")
     parser.add_argument("--steps", type=int, default=2400)
     parser.add_argument("--minutes", type=float, help="train for this long instead of --steps")
+    parser.add_argument("--start", metavar="FILE", help="weights to go on with")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")
     options = parser.parse_args(arguments)
@@ -306,15 +307,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     build_bank(options.bank, BANK)
     budget = Budget(options.steps, options.minutes)
     data_parallel.run_workers(
-        _train_worker, options.workers, options.bank, budget, options.seed, options.out
+        _train_worker,
+        options.workers,
+        options.bank,
+        budget,
+        options.seed,
+        options.out,
+        options.start,
     )
 
 
-def _train_worker(folder: Path, budget: Budget, seed: int, out: Path) -> None:
+def _train_worker(folder: Path, budget: Budget, seed: int, out: Path, start: str | None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     cv2.setNumThreads(1)
     torch.manual_seed(seed)
-    train(small_xmem(), build_bank(folder, BANK), budget, seed, out)
+    network = small_xmem()
+    if start is not None:
+        network = load_xmem(start, device="cpu").requires_grad_(True)
+    train(network, build_bank(folder, BANK), budget, seed, out)
 
 
 def _print_scores(network: XMem) -> None:
