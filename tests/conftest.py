@@ -1,6 +1,13 @@
 import os
 
+# Sums over several threads round differently from run to run on a busy machine, which would make
+# tests of equal bytes fail by chance. Commands that tests start inherit it.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import torch
 from hypothesis import HealthCheck, settings
+
+torch.set_num_threads(1)
 
 # Machines are slow at times, which says nothing about the code. CI repeats the same examples.
 settings.register_profile(

@@ -1,5 +1,6 @@
 """The run folder: what it holds, that it is repeatable, and that it survives a kill."""
 
+import hashlib
 import json
 import os
 import random
@@ -49,8 +50,8 @@ def whole(inputs, tmp_path_factory):
     return run(inputs[0], inputs[1], tmp_path_factory.mktemp("runs") / "whole", _options(inputs))
 
 
-def _bytes(folder: Path) -> dict[str, bytes]:
-    """All results of a run; of run.json all but the times."""
+def _bytes(folder: Path) -> dict[str, str]:
+    """Hashes of all results of a run; of run.json all but the times."""
     files = {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -58,7 +59,8 @@ def _bytes(folder: Path) -> dict[str, bytes]:
     }
     record = json.loads(files.pop("run.json"))
     del record["seconds"]
-    return files | {"run.json": json.dumps(record).encode()}
+    files["run.json"] = json.dumps(record).encode()
+    return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 
 def test_the_folder_holds_what_the_design_says(inputs, whole):
