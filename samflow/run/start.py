@@ -50,7 +50,8 @@ def run(
     Frames are streamed: memory does not depend on the clip's length. Each is decoded once, encoded
     by SAM once and tracked by XMem once. Every `save_every` frames the strategies' states and a
     finished part of the comparison video are saved; a killed run goes on from there and ends with
-    the same masks and video, byte for byte.
+    the same masks and video, byte for byte, where the networks compute with one thread: sums over
+    several threads may round differently from run to run.
     """
     options = options or RunOptions()
     folder = Path(out)
