@@ -1,0 +1,157 @@
+"""Commands that make masks: demo, segment, run, xmem."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from samflow.cli.app import (
+    AcceptFrame,
+    Device,
+    PromptsFile,
+    SamName,
+    UsePoints,
+    XMemName,
+    app,
+    console,
+    split_names,
+)
+from samflow.cli.tables import print_scores
+from samflow.errors import SamflowError
+
+
+@app.command("demo")
+def demo_command(
+    out: Annotated[Path, typer.Option(help="Run folder to make.")] = Path("runs/demo"),
+    frames: Annotated[int, typer.Option(min=1, help="Length of the clip.")] = 60,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the synthetic flow.")] = None,
+    strategies: Annotated[str | None, typer.Option(help="Comma-separated; default all.")] = None,
+) -> None:
+    """Make a dye clip, run all strategies with the demo weights, score them. Offline, on a CPU."""
+    from samflow.demo import DEMO_SEED, demo
+    from samflow.strategies import STRATEGY_NAMES
+
+    names = STRATEGY_NAMES if strategies is None else split_names(strategies)
+    run, summary = demo(out, frames, DEMO_SEED if seed is None else seed, names)
+    print_scores(summary, {str(r.id): r.name for r in run.result_regions})
+    console.print(f"comparison video: {run.folder / 'comparison.mp4'}")
+    console.print(f"scores: {run.folder / 'scores.csv'}, {run.folder / 'plots' / 'scores.png'}")
+    console.print(f"some frames: {run.folder / 'plots' / 'frames.png'}")
+    console.print(f"the clip and its truth: {out.with_name(out.name + '_clip')}")
+
+
+@app.command("segment")
+def segment_command(
+    video: Annotated[Path, typer.Argument(help="Video file or folder of images.")],
+    prompts: PromptsFile,
+    out: Annotated[Path, typer.Option(help="Folder for the label PNG and the overlay.")],
+    frame: Annotated[int | None, typer.Option(help="Frame number; default the prompts'.")] = None,
+    sam: SamName = "vit_h",
+    device: Device = "auto",
+    points: UsePoints = False,
+    max_hole_area: Annotated[
+        int, typer.Option(min=0, help="Largest hole to fill, px; 0 shows the model's own masks.")
+    ] = 0,
+    accept_frame: AcceptFrame = False,
+    keep_background: Annotated[
+        bool, typer.Option("--keep-background", help="Keep the labels of background regions.")
+    ] = False,
+) -> None:
+    """Segment one frame from prompts: label PNG and overlay."""
+    from samflow.prompts import Prompts
+    from samflow.segment import segment
+
+    result = segment(
+        video,
+        Prompts.load(prompts),
+        out,
+        frame=frame,
+        sam=sam,
+        device=device,
+        use_points=points,
+        max_hole_area=max_hole_area,
+        accept_frame=accept_frame,
+        keep_background=keep_background,
+    )
+    console.print(f"labels: {result.label_path}")
+    console.print(f"overlay: {result.overlay_path}")
+
+
+@app.command("run")
+def run_command(
+    video: Annotated[Path, typer.Argument(help="Video file or folder of images.")],
+    prompts: PromptsFile,
+    out: Annotated[Path, typer.Option(help="Run folder to make or to go on with.")],
+    strategies: Annotated[
+        str, typer.Option(help="Comma-separated, any of xmem, sam, refined, refined-box.")
+    ] = "xmem,sam,refined,refined-box",
+    sam: SamName = "vit_h",
+    xmem: XMemName = "XMem",
+    device: Device = "auto",
+    start: Annotated[
+        str | None, typer.Option(help="mm:ss or seconds; default the prompts' frame.")
+    ] = None,
+    end: Annotated[str | None, typer.Option(help="mm:ss or seconds; default the end.")] = None,
+    points: UsePoints = False,
+    size: Annotated[
+        int, typer.Option(min=16, help="Shorter side of larger frames inside XMem, px.")
+    ] = 480,
+    max_hole_area: Annotated[
+        int | None, typer.Option(min=0, help="Largest hole to fill, px; default 0.05 % of a frame.")
+    ] = None,
+    mask_value: Annotated[float, typer.Option(min=0, help="Magnitude of mask prompts.")] = 18.0,
+    coverage: Annotated[
+        float, typer.Option(min=0, max=0.99, help="Covered share that makes a cell foreground.")
+    ] = 0.0,
+    accept_frame: AcceptFrame = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run.")
+    ] = False,
+) -> None:
+    """Run strategies side by side over a video."""
+    from samflow.acquire import parse_time
+    from samflow.prompts import Prompts
+    from samflow.run import RunOptions, run
+
+    options = RunOptions(
+        strategies=split_names(strategies),
+        sam=sam,
+        xmem=xmem,
+        device=device,
+        start=None if start is None else parse_time(start),
+        end=None if end is None else parse_time(end),
+        use_points=points,
+        accept_frame=accept_frame,
+        size=size,
+        max_hole_area=max_hole_area,
+        mask_value=mask_value,
+        coverage=coverage,
+    )
+    try:
+        finished = run(video, Prompts.load(prompts), out, options, resume)
+    except KeyboardInterrupt:
+        raise SamflowError(f"interrupted: go on with --resume, {out} keeps what is done.") from None
+    console.print(f"run: {finished.folder}")
+    console.print(f"comparison video: {finished.folder / 'comparison.mp4'}")
+
+
+@app.command("xmem")
+def xmem_command(
+    folder: Annotated[Path, typer.Argument(help="Holds JPEGImages/VIDEO and Annotations/VIDEO.")],
+    out: Annotated[Path, typer.Option(help="Folder for one folder of palette PNGs a video.")],
+    xmem: XMemName = "XMem",
+    size: Annotated[int, typer.Option(min=16, help="Shorter side inside XMem, px.")] = 480,
+    device: Device = "auto",
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Start again instead of going on.")
+    ] = False,
+) -> None:
+    """Track every video of the generic layout with XMem; goes on where it was killed."""
+    from samflow.folders import track_folder
+
+    try:
+        folders = track_folder(folder, out, xmem, size, device, resume=not restart)
+    except KeyboardInterrupt:
+        raise SamflowError("interrupted: the same command goes on from here.") from None
+    for done in folders:
+        console.print(f"label maps: {done}")

@@ -1,0 +1,72 @@
+"""Commands on finished runs: compare, score, measure, export."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from samflow.cli.app import app, console, split_names
+from samflow.cli.tables import print_measures, print_scores
+
+
+@app.command("compare")
+def compare_command(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders over the same clip.")],
+    out: Annotated[Path, typer.Option(help="Video to write.")] = Path("comparison.mp4"),
+    video: Annotated[Path | None, typer.Option(help="The runs' video, if it was moved.")] = None,
+) -> None:
+    """Put the strategies of some runs side by side in one video."""
+    from samflow.compare import compare
+    from samflow.record import Run
+
+    console.print(f"comparison video: {compare([Run(run) for run in runs], out, video)}")
+
+
+@app.command("score")
+def score_command(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    truth: Annotated[Path, typer.Option(help="Folder of true label maps, a palette PNG a frame.")],
+) -> None:
+    """Score a run against true label maps."""
+    from samflow.maskio import Track
+    from samflow.record import Run
+    from samflow.score import score
+
+    opened = Run(run)
+    print_scores(score(opened, Track(truth)), {str(r.id): r.name for r in opened.result_regions})
+    console.print(f"scores: {run / 'scores.csv'}, {run / 'plots' / 'scores.png'}")
+
+
+@app.command("measure")
+def measure_command(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    mm_per_px: Annotated[
+        float | None, typer.Option("--mm-per-px", help="Scale; without it lengths are in pixels.")
+    ] = None,
+    video: Annotated[Path | None, typer.Option(help="The run's video, if it was moved.")] = None,
+) -> None:
+    """Measure the dyes of a run: areas, interfaces, profiles, rates, with units."""
+    from samflow.quantities import measure_run
+    from samflow.record import Run
+
+    opened = Run(run)
+    tables = {name: m.clip for name, m in measure_run(opened, mm_per_px, video).items()}
+    print_measures(tables, {r.id: r.name for r in opened.result_regions})
+    console.print(f"every frame: {run / 'measures.csv'}")
+    console.print(f"plots: {run / 'plots'}")
+
+
+@app.command("export")
+def export_command(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    format_name: Annotated[str, typer.Option("--format", help="coco, davis, tiff, npz or csv.")],
+    out: Annotated[Path, typer.Option(help="Folder to make.")],
+    strategies: Annotated[str | None, typer.Option(help="Comma-separated; default all.")] = None,
+) -> None:
+    """Write a run's label maps, or its quantities, for another tool."""
+    from samflow.export import export
+    from samflow.record import Run
+
+    names = None if strategies is None else split_names(strategies)
+    for path in export(Run(run), format_name, out, names):
+        console.print(f"{format_name}: {path}")
