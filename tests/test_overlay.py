@@ -16,8 +16,6 @@ from samflow.overlay import (
     Comparison,
     PanelGrid,
     choose_columns,
-    comparison_frame,
-    compose_panels,
     contact_sheet,
     evenly_spaced,
     overlay_labels,
@@ -197,7 +195,8 @@ def test_every_grid_fits_and_is_even(count: int, height: int, aspect: float, ent
 
 def test_panels_stand_in_reading_order() -> None:
     colors = [(i * 40 + 30, 60, 90) for i in range(5)]
-    picture = compose_panels([(f"panel {i}", flat(c)) for i, c in enumerate(colors)])
+    grid = PanelGrid([f"panel {i}" for i in range(5)], (270, 480))
+    picture = grid.compose([flat(c) for c in colors])
     found = [bounds(places(picture, c)) for c in colors]
     for top, bottom, left, right in found:
         assert (bottom - top, right - left) == (270, 480)
@@ -208,7 +207,8 @@ def test_panels_stand_in_reading_order() -> None:
 
 
 def test_other_shapes_are_fitted_with_their_aspect() -> None:
-    picture = compose_panels([("film", flat(GREEN)), ("tall", flat(ORANGE, (400, 100)))])
+    grid = PanelGrid(["film", "tall"], (270, 480))
+    picture = grid.compose([flat(GREEN), flat(ORANGE, (400, 100))])
     top, bottom, left, right = bounds(places(picture, ORANGE))
     assert bottom - top == 270
     assert right - left == round(270 / 4)
@@ -221,7 +221,7 @@ def test_small_films_are_enlarged_until_their_titles_read() -> None:
 
 def test_nothing_to_show_is_refused() -> None:
     with pytest.raises(SamflowError, match="at least one panel"):
-        compose_panels([])
+        PanelGrid([], (270, 480))
     with pytest.raises(SamflowError, match="6 panels don't fit into 100 px"):
         PanelGrid("abcdef", (270, 480), max_width=100)
     with pytest.raises(SamflowError, match="expected 2 images, got 1"):
@@ -247,7 +247,7 @@ def test_comparison_shows_film_and_overlays() -> None:
     image = noise((270, 480))
     labels = labels_of("xmem", "sam")
     comparison = Comparison((270, 480), ["xmem", "sam"], REGIONS, alpha=0.7)
-    picture = comparison.frame(image, labels, time=1.28, index=32, notes={"sam": "J 0.83"})
+    picture = comparison.frame(image, labels, time=1.28, index=32)
     assert picture.shape[:2] == comparison.size
     assert find(picture, image)
     colors = {region.id: region.color for region in REGIONS}
@@ -268,7 +268,7 @@ def test_frames_do_not_mark_each_other() -> None:
     comparison = Comparison((270, 480), ["xmem"], REGIONS)
     image, labels = flat(GREEN), labels_of("xmem")
     plain = comparison.frame(image, labels)
-    marked = comparison.frame(image, labels, time=99.5, index=1234, notes={"xmem": "J 0.5"})
+    marked = comparison.frame(image, labels, time=99.5, index=1234)
     assert (plain != marked).any()
     np.testing.assert_array_equal(comparison.frame(image, labels), plain)
     at_one = comparison.frame(image, labels, time=1.0, index=25)
@@ -301,12 +301,6 @@ def test_comparison_refuses() -> None:
         comparison.frame(noise(), {})
     with pytest.raises(SamflowError, match=r"expected labels \(270, 480\)"):
         comparison.frame(flat(GREEN), {"xmem": two_discs()})
-
-
-def test_comparison_frame_is_that_of_comparison() -> None:
-    image, labels = noise((270, 480)), labels_of("xmem", "sam")
-    expected = Comparison((270, 480), list(labels), REGIONS).frame(image, labels, 0.4, 10)
-    np.testing.assert_array_equal(comparison_frame(image, labels, REGIONS, 0.4, 10), expected)
 
 
 @given(length=st.integers(1, 500), count=st.integers(1, 40))

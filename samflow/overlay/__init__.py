@@ -6,17 +6,15 @@ film and each strategy's overlay as titled panels, with a legend, the time and t
 """
 
 from samflow.overlay.blend import overlay_labels
-from samflow.overlay.comparison import Comparison, comparison_frame
+from samflow.overlay.comparison import Comparison
 from samflow.overlay.inline import show_video
-from samflow.overlay.panels import PanelGrid, choose_columns, compose_panels
+from samflow.overlay.panels import PanelGrid, choose_columns
 from samflow.overlay.sheet import contact_sheet, evenly_spaced
 
 __all__ = [
     "Comparison",
     "PanelGrid",
     "choose_columns",
-    "comparison_frame",
-    "compose_panels",
     "contact_sheet",
     "evenly_spaced",
     "overlay_labels",

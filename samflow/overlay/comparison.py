@@ -1,7 +1,6 @@
 """Frames of a comparison video: the film and each strategy's overlay, side by side."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -78,7 +77,6 @@ class Comparison:
         labels: Mapping[str, np.ndarray],
         time: float | None = None,
         index: int | None = None,
-        notes: Mapping[str, str] | None = None,
     ) -> np.ndarray:
         """One frame of the comparison.
 
@@ -92,8 +90,6 @@ class Comparison:
             Seconds in the clip.
         index : int, optional
             Frame number.
-        notes : mapping of title to str, optional
-            Short text beside a title, such as "J 0.83".
 
         Returns
         -------
@@ -123,57 +119,7 @@ class Comparison:
             height, width = self._grid.panel_size
             small = cv2.resize(labels[title], (width, height), interpolation=cv2.INTER_NEAREST)
             pictures.append(overlay_labels(panel, small, self._colors, self._alpha))
-        return self._grid.compose(pictures, notes, _caption(time, index))
-
-
-def comparison_frame(
-    image: np.ndarray,
-    labels: Mapping[str, np.ndarray],
-    regions: Sequence[Region],
-    time: float | None = None,
-    index: int | None = None,
-    film: bool = True,
-) -> np.ndarray:
-    """Film and overlays of several strategies on one frame, side by side.
-
-    Parameters
-    ----------
-    image : (H, W, 3) uint8
-        RGB frame.
-    labels : mapping of title to (H, W) uint8
-        Label map of each strategy.
-    regions : sequence of Region
-        Names and colours for the overlays and the legend.
-    time : float, optional
-        Seconds in the clip.
-    index : int, optional
-        Frame number.
-    film : bool
-        Show the plain film as first panel.
-
-    Returns
-    -------
-    (H, W, 3) uint8
-        RGB, at most 1920 wide, H and W even.
-
-    Notes
-    -----
-    `Comparison` gives more choice and the size beforehand.
-    """
-    named = tuple((region.id, region.name, region.color, region.background) for region in regions)
-    height, width = image.shape[:2]
-    return _layout((height, width), tuple(labels), named, film).frame(image, labels, time, index)
-
-
-@lru_cache(maxsize=8)
-def _layout(
-    size: tuple[int, int],
-    titles: tuple[str, ...],
-    regions: tuple[tuple[int, str, str, bool], ...],
-    film: bool,
-) -> Comparison:
-    remade = [Region(id=i, name=n, color=c, background=b) for i, n, c, b in regions]
-    return Comparison(size, titles, remade, film=film)
+        return self._grid.compose(pictures, _caption(time, index))
 
 
 def _caption(time: float | None, index: int | None) -> str:

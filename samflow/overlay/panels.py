@@ -1,17 +1,23 @@
 """Titled panels in a grid, with a legend and a caption under them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from samflow.errors import SamflowError
-from samflow.overlay.blend import check_image, color_to_rgb, outline_rgb
-from samflow.overlay.text import Color, draw_text, fit_text, text_mask
+from samflow.overlay.blend import check_image
+from samflow.overlay.legend import draw_legend, entry_width, legend_lines, line_height
+from samflow.overlay.text import (
+    BACKGROUND,
+    BRIGHT,
+    DIM,
+    draw_text,
+    fit_text,
+    font_size_for,
+    text_mask,
+)
 
-BACKGROUND: Color = (17, 19, 23)
-BRIGHT: Color = (240, 242, 245)
-DIM: Color = (168, 174, 184)
 # Height of title and gap as a share of the panel's width, for choosing the columns.
 _TITLE_SHARE = 0.06
 _TARGET_ASPECT = 16 / 9
@@ -50,11 +56,6 @@ def choose_columns(count: int, size: tuple[int, int]) -> int:
     return min(range(1, count + 1), key=distance)
 
 
-def font_size_for(panel_width: int) -> int:
-    """Font size in px that reads well under a panel of that width."""
-    return int(np.clip(round(0.034 * panel_width), 12, 34))
-
-
 def fit_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resize an image (H, W, 3) uint8 into `size`, aspect kept, the rest in the background tone."""
     height, width = size
@@ -73,69 +74,6 @@ def fit_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     top, left = (height - inner[1]) // 2, (width - inner[0]) // 2
     out[top : top + inner[1], left : left + inner[0]] = resized
     return out
-
-
-def legend_height(legend: Sequence[tuple[str, str]], width: int, font: int) -> int:
-    """Height in px of the lines that the legend takes within `width` px; 0 without entries."""
-    lines = _legend_lines(legend, width, font)
-    return len(lines) * _line_height(font)
-
-
-def draw_legend(
-    canvas: np.ndarray, legend: Sequence[tuple[str, str]], corner: tuple[int, int], font: int
-) -> None:
-    """Draw colour chips with names into the canvas in place.
-
-    Parameters
-    ----------
-    canvas : (H, W, 3) uint8
-        As wide as the legend may be, from the corner's x to the right end.
-    legend : sequence of (name, "#rrggbb")
-    corner : (x, y)
-        Top left of the first line in px.
-    font : int
-        Font size in px.
-    """
-    x0, y = corner
-    for line in _legend_lines(legend, canvas.shape[1] - x0, font):
-        x, middle = x0, y + _line_height(font) // 2
-        for name, color in line:
-            top = middle - font // 2
-            edge = max(1, font // 10)
-            canvas[top : top + font, x : x + font] = outline_rgb(color)
-            inside = canvas[top + edge : top + font - edge, x + edge : x + font - edge]
-            inside[:] = color_to_rgb(color)
-            mask = text_mask(name, font)
-            draw_text(canvas, mask, x + _chip_width(font), middle, BRIGHT)
-            x += _entry_width(name, font)
-        y += _line_height(font)
-
-
-def _legend_lines(
-    legend: Sequence[tuple[str, str]], width: int, font: int
-) -> list[list[tuple[str, str]]]:
-    lines: list[list[tuple[str, str]]] = []
-    x = 0
-    for name, color in legend:
-        name = fit_text(name, max(font, width - _chip_width(font)), font)
-        if not lines or x + _entry_width(name, font) - font > width:
-            lines.append([])
-            x = 0
-        lines[-1].append((name, color))
-        x += _entry_width(name, font)
-    return lines
-
-
-def _line_height(font: int) -> int:
-    return round(1.75 * font)
-
-
-def _chip_width(font: int) -> int:
-    return round(1.5 * font)
-
-
-def _entry_width(name: str, font: int) -> int:
-    return _chip_width(font) + text_mask(name, font).shape[1] + round(1.4 * font)
 
 
 class PanelGrid:
@@ -219,12 +157,12 @@ class PanelGrid:
         across += across % 2
         # a caption stands at the right of the first legend line, or under the legend
         caption = text_mask(self._caption, self._font).shape[1] if self._caption else 0
-        lines = _legend_lines(self._legend, across - 2 * self._gap, self._font)
-        last = sum(_entry_width(name, self._font) for name, _ in lines[-1]) if lines else 0
+        lines = legend_lines(self._legend, across - 2 * self._gap, self._font)
+        last = sum(entry_width(name, self._font) for name, _ in lines[-1]) if lines else 0
         self._own_line = bool(caption) and last + caption > across - 2 * self._gap
         count = len(lines) + (1 if caption and (self._own_line or not lines) else 0)
-        footer = count * _line_height(self._font) + (self._gap // 2 if count else 0)
-        self._caption_middle = self._footer_top + round((count - 0.5) * _line_height(self._font))
+        footer = count * line_height(self._font) + (self._gap // 2 if count else 0)
+        self._caption_middle = self._footer_top + round((count - 0.5) * line_height(self._font))
         bottom = self._footer_top + footer if count else down + self._gap
         self.size = (bottom + bottom % 2, across)
 
@@ -249,7 +187,6 @@ class PanelGrid:
     def compose(
         self,
         images: Sequence[np.ndarray],
-        notes: Mapping[str, str] | None = None,
         caption: str = "",
     ) -> np.ndarray:
         """Fill the panels.
@@ -258,8 +195,6 @@ class PanelGrid:
         ----------
         images : sequence of (h, w, 3) uint8
             RGB, one a panel; another size than `panel_size` is fitted with its aspect kept.
-        notes : mapping of title to str, optional
-            Short text at the right end of a panel's title line, such as "J 0.83".
         caption : str
             Text at the bottom right, such as the time.
 
@@ -272,53 +207,12 @@ class PanelGrid:
             raise SamflowError(f"expected {len(self._titles)} images, got {len(images)}.")
         canvas = self._template.copy()
         height, width = self.panel_size
-        for number, (title, image) in enumerate(zip(self._titles, images, strict=True)):
+        for number, image in enumerate(images):
             check_image(image)
             top, left = self._corner(number)
             canvas[top : top + height, left : left + width] = fit_image(image, self.panel_size)
-            note = text_mask(notes[title], self._font) if notes and notes.get(title) else None
-            if note is not None:
-                middle = top - self._title_height // 2
-                draw_text(canvas, note, left + width - note.shape[1], middle, DIM)
         if caption:
             mask = text_mask(caption, self._font)
             left = self.size[1] - self._gap - mask.shape[1]
             draw_text(canvas, mask, left, self._caption_middle, DIM)
         return canvas
-
-
-def compose_panels(
-    panels: Sequence[tuple[str, np.ndarray]],
-    columns: int | None = None,
-    max_width: int = 1920,
-) -> np.ndarray:
-    """Put titled pictures side by side in a grid.
-
-    Parameters
-    ----------
-    panels : sequence of (title, image)
-        Images (H, W, 3) uint8 RGB. The first one's size is that of the panels; others are fitted
-        into it with their aspect kept.
-    columns : int, optional
-        By default the number that brings the whole nearest to 16:9.
-    max_width : int
-        Of the result in px; larger pictures are scaled down.
-
-    Returns
-    -------
-    (H, W, 3) uint8
-        RGB, H and W even.
-
-    Examples
-    --------
-    >>> black = np.zeros((270, 480, 3), np.uint8)
-    >>> compose_panels([("film", black), ("sam", black)]).shape[2]
-    3
-    """
-    if not panels:
-        raise SamflowError("nothing to show: give at least one panel.")
-    check_image(panels[0][1])
-    titles = [title for title, _ in panels]
-    size = (panels[0][1].shape[0], panels[0][1].shape[1])
-    grid = PanelGrid(titles, size, columns=columns, max_width=max_width)
-    return grid.compose([image for _, image in panels])

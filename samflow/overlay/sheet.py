@@ -10,16 +10,17 @@ from PIL import Image
 from samflow.errors import SamflowError
 from samflow.files import atomic_path
 from samflow.overlay.blend import check_picture, overlay_labels
-from samflow.overlay.panels import (
+from samflow.overlay.legend import draw_legend, legend_height
+from samflow.overlay.panels import fit_image
+from samflow.overlay.text import (
     BACKGROUND,
     BRIGHT,
     DIM,
-    draw_legend,
-    fit_image,
+    draw_text,
+    fit_text,
     font_size_for,
-    legend_height,
+    text_mask,
 )
-from samflow.overlay.text import draw_text, fit_text, text_mask
 from samflow.prompts import Region
 
 

@@ -12,6 +12,15 @@ from PIL import Image, ImageDraw, ImageFont
 
 Color = tuple[int, int, int]
 
+BACKGROUND: Color = (17, 19, 23)
+BRIGHT: Color = (240, 242, 245)
+DIM: Color = (168, 174, 184)
+
+
+def font_size_for(panel_width: int) -> int:
+    """Font size in px that reads well under a panel of that width."""
+    return int(np.clip(round(0.034 * panel_width), 12, 34))
+
 
 @lru_cache(maxsize=64)
 def _font(size: int, bold: bool) -> ImageFont.FreeTypeFont:
