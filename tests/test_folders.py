@@ -12,7 +12,6 @@ import pytest
 import torch
 from PIL import Image
 
-from samflow import folders
 from samflow.errors import SamflowError
 from samflow.folders import find_videos, track_folder
 from samflow.maskio import read_label_map
@@ -99,9 +98,8 @@ def test_the_official_names_and_sparse_numbers_are_kept(tmp_path: Path, weights:
 
 
 def _track_slowly(folder: str, out: str, weights: str) -> None:
-    folders._FRAMES_BETWEEN_STATES = 3
     torch.set_num_threads(1)
-    track_folder(folder, out, weights, device="cpu")
+    track_folder(folder, out, weights, device="cpu", save_every=3)
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, weights: str) -> None:
@@ -140,26 +138,21 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, weigh
     assert finish(out) == whole
 
 
-def test_resuming_starts_from_the_saved_state(
-    tmp_path: Path, weights: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_resuming_starts_from_the_saved_state(tmp_path: Path, weights: str) -> None:
     make_video(tmp_path / "in", "a", 10)
     track_folder(tmp_path / "in", tmp_path / "whole", weights, device="cpu")
-    monkeypatch.setattr(folders, "_FRAMES_BETWEEN_STATES", 4)
-    write, steps = folders._write_png, []
-
-    def fail_at_frame_6(path: Path, labels: np.ndarray, palette: bytes) -> None:
-        steps.append(path.stem)
-        if len(steps) == 7:
-            raise KeyboardInterrupt
-        write(path, labels, palette)
-
-    monkeypatch.setattr(folders, "_write_png", fail_at_frame_6)
-    with pytest.raises(KeyboardInterrupt):
-        track_folder(tmp_path / "in", tmp_path / "out", weights, device="cpu")
-    track_folder(tmp_path / "in", tmp_path / "out", weights, device="cpu")
-    assert steps[7:] == [f"{i:05d}" for i in range(4, 10)]
-    assert all_bytes(tmp_path / "out") == all_bytes(tmp_path / "whole")
+    out = tmp_path / "out"
+    in_the_way = out / "a" / "00006.png" / "folder"
+    in_the_way.mkdir(parents=True)
+    with pytest.raises(SamflowError, match=r"00006\.png could not be written"):
+        track_folder(tmp_path / "in", out, weights, device="cpu", save_every=4)
+    assert len(list(out.glob("a/0000?.png"))) == 7
+    shutil.rmtree(in_the_way.parent)
+    written = {p: p.stat().st_mtime_ns for p in out.glob("a/*.png")}
+    track_folder(tmp_path / "in", out, weights, device="cpu", save_every=4)
+    kept = [p.stem for p, stamp in sorted(written.items()) if p.stat().st_mtime_ns == stamp]
+    assert kept == [f"{i:05d}" for i in range(4)]
+    assert all_bytes(out) == all_bytes(tmp_path / "whole")
 
 
 def test_a_finished_video_is_kept_until_its_input_changes(tmp_path: Path, weights: str) -> None:

@@ -18,6 +18,7 @@ from samflow.maskio import (
     DAVIS_PALETTE,
     Track,
     read_label_map,
+    read_palette,
     track_to_coco,
     write_label_map,
 )
@@ -115,6 +116,26 @@ def test_grey_png_with_labels_is_read(tmp_path: Path) -> None:
     labels = disc_labels(label=3)
     Image.fromarray(labels).save(tmp_path / "grey.png")
     np.testing.assert_array_equal(read_label_map(tmp_path / "grey.png"), labels)
+
+
+@given(
+    labels=label_maps,
+    palette=hnp.arrays(np.uint8, st.tuples(st.integers(1, 256), st.just(3))),
+)
+@settings(max_examples=30)
+def test_a_palette_of_any_length_is_kept(
+    labels: np.ndarray, palette: np.ndarray, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("palette") / "0.png"
+    write_label_map(path, labels, palette)
+    np.testing.assert_array_equal(read_label_map(path), labels)
+    expected = np.concatenate([palette, DAVIS_PALETTE[len(palette) : labels.max() + 1]])
+    np.testing.assert_array_equal(read_palette(path), expected)
+
+
+def test_a_grey_png_has_the_colours_of_davis(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "grey.png"), disc_labels())
+    np.testing.assert_array_equal(read_palette(tmp_path / "grey.png"), DAVIS_PALETTE)
 
 
 def test_palette_png_of_few_bits_is_read(tmp_path: Path) -> None:

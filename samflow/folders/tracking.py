@@ -1,16 +1,7 @@
-"""XMem over the generic folder layout, as the official tool runs it.
+"""Track the videos of the generic layout with XMem; go on where a call was killed."""
 
-`JPEGImages/<video>/00000.jpg` holds the frames, `Annotations/<video>/00000.png` the label map of
-the first frame, and of later ones where objects appear or are corrected. The results are
-`<out>/<video>/00000.png`, with the palette of the annotation.
-"""
-
-import hashlib
 import json
 import logging
-import re
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,141 +12,13 @@ from tqdm import tqdm
 
 from samflow.errors import SamflowError
 from samflow.files import atomic_path, write_text
-from samflow.maskio import DAVIS_PALETTE, read_label_map
+from samflow.folders.layout import FolderVideo, find_videos
+from samflow.maskio import read_label_map, read_palette, write_label_map
 from samflow.xmem import Tracker, XMem, load_xmem
 
 logger = logging.getLogger(__name__)
 
-_FRAME_SUFFIXES = {".jpg", ".jpeg", ".png"}
-_FRAMES_BETWEEN_STATES = 20
 _RECORD = "xmem.json"
-
-
-@dataclass(frozen=True)
-class FolderVideo:
-    """One video of the layout, checked.
-
-    Parameters
-    ----------
-    name : str
-        Of its folders.
-    frames : tuple of Path
-        Images, in the order of their numbers.
-    annotations : dict of str to Path
-        Label maps by the stem of their frame; the first frame has one.
-    size : (int, int)
-        (H, W) of all of them.
-    """
-
-    name: str
-    frames: tuple[Path, ...]
-    annotations: dict[str, Path]
-    size: tuple[int, int]
-
-    def fingerprint(self) -> str:
-        """SHA-256 of all frames and annotations: names and bytes."""
-        digest = hashlib.sha256()
-        for path in (*self.frames, *self.annotations.values()):
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-            digest.update(f"{path.name} {content}\n".encode())
-        return digest.hexdigest()
-
-    def palette(self) -> bytes:
-        """Colours of the first annotation, RGB bytes; those of DAVIS when it has none."""
-        with Image.open(self.annotations[self.frames[0].stem]) as picture:
-            colours = picture.getpalette() if picture.mode == "P" else None
-        return DAVIS_PALETTE.tobytes() if colours is None else bytes(colours)
-
-
-def find_videos(folder: str | Path) -> list[FolderVideo]:
-    """Find and check every video of the generic layout.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Holds `JPEGImages` and `Annotations`.
-
-    Returns
-    -------
-    list of FolderVideo
-        In the order of their names.
-
-    Raises
-    ------
-    SamflowError
-        When folders are missing, frames have gaps in their numbers or differ in size, and when an
-        annotation is missing on the first frame, empty there, of another size, without a frame, or
-        no label map (RGB, label 255).
-    """
-    folder = Path(folder)
-    images = folder / "JPEGImages"
-    if not images.is_dir():
-        raise SamflowError(
-            f"{images} is not there: expected JPEGImages/<video>/00000.jpg and "
-            "Annotations/<video>/00000.png."
-        )
-    names = sorted(p.name for p in images.iterdir() if p.is_dir() and not p.name.startswith("."))
-    if not names:
-        raise SamflowError(f"{images} holds no folder: put the frames into JPEGImages/<video>/.")
-    return [_check_video(folder, name) for name in names]
-
-
-def _check_video(folder: Path, name: str) -> FolderVideo:
-    frames = _numbered_frames(folder / "JPEGImages" / name)
-    sizes = [_image_size(path) for path in frames]
-    for path, size in zip(frames, sizes, strict=True):
-        if size != sizes[0]:
-            raise SamflowError(
-                f"{path} is {size[1]}x{size[0]} pixels, the frames before it are "
-                f"{sizes[0][1]}x{sizes[0][0]}: bring all frames of a video to one size."
-            )
-    given = folder / "Annotations" / name
-    first = given / f"{frames[0].stem}.png"
-    if not first.is_file():
-        raise SamflowError(f"{first} is not there: the first frame needs a label map.")
-    stems = {path.stem for path in frames}
-    annotations = {}
-    for path in sorted(given.glob("*.png")):
-        if path.stem not in stems:
-            raise SamflowError(f"{path} belongs to no frame: rename it like its frame.")
-        labels = read_label_map(path, sizes[0])
-        if path == first and not labels.any():
-            raise SamflowError(f"{path} is empty: mark at least one region on the first frame.")
-        annotations[path.stem] = path
-    return FolderVideo(name, tuple(frames), annotations, sizes[0])
-
-
-def _numbered_frames(folder: Path) -> list[Path]:
-    """Frames in the order of their numbers, which must be evenly spaced."""
-    numbered: dict[int, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in _FRAME_SUFFIXES or path.name.startswith("."):
-            continue
-        digits = re.search(r"\d+$", path.stem)
-        if digits is None:
-            raise SamflowError(f"{path} has no frame number: name the frames 00000.jpg and so on.")
-        other = numbered.setdefault(int(digits.group()), path)
-        if other != path:
-            raise SamflowError(f"{other.name} and {path.name} in {folder} are the same frame.")
-    if not numbered:
-        raise SamflowError(f"{folder} holds no image: expected frames like 00000.jpg.")
-    numbers = sorted(numbered)
-    spacing = min((b - a for a, b in pairwise(numbers)), default=1)
-    for a, b in pairwise(numbers):
-        if b - a != spacing:
-            raise SamflowError(
-                f"{folder} has no frame {a + spacing} between {numbered[a].name} and "
-                f"{numbered[b].name}: add the missing frames, or split the video there."
-            )
-    return [numbered[i] for i in numbers]
-
-
-def _image_size(path: Path) -> tuple[int, int]:
-    try:
-        with Image.open(path) as picture:
-            return picture.height, picture.width
-    except OSError as error:
-        raise SamflowError(f"{path} is no readable image: write it again as JPEG.") from error
 
 
 def _read_image(path: Path) -> np.ndarray:
@@ -173,6 +36,7 @@ def track_folder(
     size: int | None = 480,
     device: str = "auto",
     resume: bool = True,
+    save_every: int = 20,
 ) -> list[Path]:
     """Track every video of the generic layout.
 
@@ -193,6 +57,8 @@ def track_folder(
     resume : bool
         Keep what an interrupted call with the same input, weights and size has done; else, and
         where any of them differ, start the video again.
+    save_every : int
+        Frames between two saved states of the tracker.
 
     Returns
     -------
@@ -206,7 +72,7 @@ def track_folder(
     """
     videos = find_videos(folder)
     network = load_xmem(xmem, device)
-    job = _Job(Path(out), network, size, resume)
+    job = _Job(Path(out), network, size, resume, save_every)
     with tqdm(total=sum(len(v.frames) for v in videos), unit="frame", disable=None) as progress:
         for video in videos:
             progress.set_description(video.name)
@@ -217,8 +83,11 @@ def track_folder(
 class _Job:
     """One call of `track_folder`: where it writes, and with what."""
 
-    def __init__(self, out: Path, network: XMem, size: int | None, resume: bool) -> None:
-        self.out, self.network, self.size, self.resume = out, network, size, resume
+    def __init__(
+        self, out: Path, network: XMem, size: int | None, resume: bool, save_every: int
+    ) -> None:
+        self.out, self.network, self.size = out, network, size
+        self.resume, self.save_every = resume, save_every
         self.settings: dict[str, Any] = {
             "schema": "samflow.xmem/1",
             "weights": {"name": network.name, "sha256": network.sha256},
@@ -255,10 +124,10 @@ class _Job:
         self._sweep(video.name)
         done = self._restore(tracker, state_path, key, targets)
         progress.update(done)
-        palette = video.palette()
+        palette = read_palette(video.annotations[video.frames[0].stem])
         for index in range(done, len(targets)):
-            _write_png(targets[index], self._step(tracker, video, index), palette)
-            if (index + 1) % _FRAMES_BETWEEN_STATES == 0 and index + 1 < len(targets):
+            write_label_map(targets[index], self._step(tracker, video, index), palette)
+            if (index + 1) % self.save_every == 0 and index + 1 < len(targets):
                 state = {"key": key, "done": index + 1, "tracker": tracker.state_dict()}
                 with atomic_path(state_path) as part:
                     torch.save(state, part)
@@ -314,10 +183,3 @@ def counts_usage(frames: int) -> bool:
     (False, True)
     """
     return frames / (10 - 5) * 128 >= 10000
-
-
-def _write_png(path: Path, labels: np.ndarray, palette: bytes) -> None:
-    picture = Image.fromarray(labels)
-    picture.putpalette(palette)
-    with atomic_path(path) as part:
-        picture.save(part, format="PNG", compress_level=4)

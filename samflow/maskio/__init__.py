@@ -1,0 +1,18 @@
+"""Label maps on disk: palette PNGs, the folder of them that is a Track, COCO run lengths.
+
+The layout is that of DAVIS and XMem: one PNG of mode P per frame, named by the frame's number,
+whose pixel value is the label (0 background).
+"""
+
+from samflow.maskio.coco import track_to_coco
+from samflow.maskio.png import DAVIS_PALETTE, read_label_map, read_palette, write_label_map
+from samflow.maskio.track import Track
+
+__all__ = [
+    "DAVIS_PALETTE",
+    "Track",
+    "read_label_map",
+    "read_palette",
+    "track_to_coco",
+    "write_label_map",
+]
