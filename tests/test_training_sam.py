@@ -26,11 +26,11 @@ from samflow.training.sam import (
     Settings,
     example_loss,
     feed_back,
-    learning_rate_share,
     main,
     train,
 )
 from samflow.training.sam_network import decode, encode, enlarge, new_model, save_weights
+from samflow.training.schedule import Budget
 
 TINY = SamArchitecture(
     image_size=64,
@@ -173,20 +173,11 @@ def test_feed_back_prompts_with_the_merged_answer(bank):
     assert (nothing.masks > 0).any((1, 2, 3)).all()  # a vanished region keeps its truth
 
 
-def test_learning_rate_rises_and_falls():
-    settings = Settings(100, 1, MIXED_CROPS, warm_up=10)
-    shares = [learning_rate_share(step, settings) for step in range(101)]
-    assert shares[0] == pytest.approx(0.1)
-    assert max(shares) == pytest.approx(1.0)
-    assert np.all(np.diff(shares[:10]) > 0)
-    assert np.all(np.diff(shares[10:]) < 0)
-    assert shares[-1] == pytest.approx(0.02)
-    assert learning_rate_share(100, replace(settings, last_share=0.25)) == pytest.approx(0.25)
-
-
 def test_a_few_steps_lower_the_loss_and_the_file_loads(bank, tmp_path):
     model = new_model(TINY, None, seed=0)
-    settings = Settings(40, 4, MIXED_CROPS, 3e-3, 1.0, warm_up=5, averaging=0.9, snapshot_every=20)
+    settings = Settings(
+        Budget(40), 4, MIXED_CROPS, 3e-3, 1.0, warm_up=5, averaging=0.9, snapshot_every=20
+    )
     steps = []
     averaged, losses = train(model, bank, settings, lambda _, step: steps.append(step))
     assert steps == [20, 40]
@@ -273,7 +264,7 @@ def test_a_file_without_decoder_is_refused(tmp_path):
 def test_the_command_trains_both_stages_into_a_file(decoder_file, tmp_path):
     out = tmp_path / "sam.safetensors"
     arguments = ["--out", out, "--bank", tmp_path / "bank", "--simulations", 1]
-    arguments += ["--decoder", decoder_file, "--crop-steps", 1, "--steps", 1]
+    arguments += ["--decoder", decoder_file, "--crop-steps", 1, "--steps", 1, "--workers", 2]
     main([str(argument) for argument in arguments])
     assert load_sam(out, device="cpu").image_size == 512
     assert out.stat().st_size < 20e6

@@ -10,6 +10,7 @@ from samflow.synthetic import HELD_OUT_SEEDS, DyeClip
 from samflow.training import data_parallel
 from samflow.training import xmem as training
 from samflow.training.clips import ClipBank
+from samflow.training.schedule import Budget, learning_rate_share
 from samflow.training.sequences import Sampler, Stage
 from samflow.training.xmem_evaluation import score_clip
 from samflow.xmem import XMem, load_xmem
@@ -125,21 +126,33 @@ def test_an_object_that_is_not_shown_gets_no_pixel() -> None:
         assert x.softmax(1)[:, 2].max().item() < 1e-5
 
 
+def plain_loss(network: XMem, stage: Stage) -> float:
+    """Mean loss over all pixels of a few sequences, the same for every network."""
+    rng = np.random.default_rng(9)
+    sampler = Sampler(squares(), rng)
+    losses = []
+    with torch.no_grad():
+        for _ in range(6):
+            images, labels = sampler.draw(stage)
+            predictions = training.segment_sequence(network.eval(), images, labels, 1, rng)
+            losses += [training.loss(p, labels[:, 1 + t], 1.0) for t, p in enumerate(predictions)]
+    return float(torch.stack(losses).mean())
+
+
 def test_a_short_training_lowers_the_loss_and_its_file_loads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = Stage(1.0, (48, 64), batch=2, frames=3, objects=1, max_skip=2)
     monkeypatch.setattr(training, "STAGES", (stage,))
-    monkeypatch.setattr(training, "learning_rate", lambda progress, step: 3e-3)
+    monkeypatch.setattr(training, "PEAK_RATE", 2e-3)
+    monkeypatch.setattr(training, "WARM_UP", 5)
     monkeypatch.setattr(Sampler, "_recolour", lambda self, images: np.ascontiguousarray(images))
-    caplog.set_level("INFO")
     out = tmp_path / "tiny.safetensors"
     torch.manual_seed(0)
     network = XMem(key_dim=8, value_dim=32, hidden_dim=4, width=1 / 8)
-    trained = training.train(network, squares(), training.Budget(steps=60), 0, out)
-    losses = [float(r.args[2]) for r in caplog.records if r.args and len(r.args) == 4]
-    assert len(losses) == 3
-    assert losses[-1] < 0.8 * losses[0]
+    before = plain_loss(network, stage)
+    trained = training.train(network, squares(), Budget(steps=60), 0, out)
+    assert plain_loss(network, stage) < 0.85 * before
     loaded = load_xmem(out, "cpu")
     weight = trained.decoder.pred.weight
     assert torch.equal(loaded.decoder.pred.weight, weight.half().float())
@@ -171,16 +184,17 @@ def test_two_workers_average_their_gradients_and_share_their_buffers(tmp_path: P
 
 
 def test_a_time_budget_ends_with_the_time() -> None:
-    budget = training.Budget(minutes=2)
+    budget = Budget(10, minutes=2)
     assert budget.progress(5, 30.0) == 0.25
-    assert training.Budget(steps=10).progress(5, 1e9) == 0.5
+    assert Budget(steps=10).progress(5, 1e9) == 0.5
 
 
 def test_the_learning_rate_warms_up_and_ends_low() -> None:
-    rates = [training.learning_rate(s / 1000, s) for s in range(1000)]
-    assert rates[0] == pytest.approx(1e-5)
+    rates = [learning_rate_share(s / 1000, s, warm_up=100) for s in range(1001)]
+    assert rates[0] == pytest.approx(0.01)
     assert 90 <= int(np.argmax(rates)) <= 110
-    assert rates[-1] < 3e-5
+    assert rates[-1] == pytest.approx(0.02)
+    assert learning_rate_share(1.0, 1000, 100, last=0.25) == pytest.approx(0.25)
 
 
 def test_scores_of_the_baselines_follow_from_the_truth() -> None:

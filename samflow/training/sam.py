@@ -9,8 +9,8 @@ when they are merged, and cross entropy keeps them comparable.
 """
 
 import argparse
+import itertools
 import logging
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,6 +24,7 @@ from segment_anything.modeling import Sam as SamModel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from samflow.sam import build_sam
+from samflow.training import data_parallel
 from samflow.training.clips import BankRecipe, ClipBank, build_bank
 from samflow.training.decoder_start import decoder_state
 from samflow.training.examples import (
@@ -42,6 +43,7 @@ from samflow.training.sam_network import (
     new_model,
     save_weights,
 )
+from samflow.training.schedule import Budget, learning_rate_share
 from samflow.weights import load_checkpoint
 
 log = logging.getLogger(__name__)
@@ -53,6 +55,8 @@ SQUARE_CROPS = Crops(share=1.0, rows=(0.75, 1.0), aspect=(0.9, 1.25))
 MIXED_CROPS = Crops(share=0.35, rows=(0.6, 1.0), aspect=(0.9, 2.0))
 CROP_STEPS = 1000
 WHOLE_STEPS = 500
+# a step, over all processes
+CROP_PICTURES, WHOLE_PICTURES = 8, 4
 
 
 @dataclass(frozen=True)
@@ -61,10 +65,11 @@ class Settings:
 
     Parameters
     ----------
-    steps : int
-        Optimiser steps.
+    budget : Budget
+        When to stop; the learning rate follows its progress.
     pictures : int
-        Pictures a step, each with up to 3 regions; half of them are decoded a second time.
+        Pictures a step of one process, each with up to 3 regions; half of them are decoded a
+        second time.
     learning_rate : float
         Highest rate of the encoder.
     decoder_share : float
@@ -83,7 +88,7 @@ class Settings:
         Steps between two snapshots.
     """
 
-    steps: int
+    budget: Budget
     pictures: int
     crops: Crops
     learning_rate: float = 8e-4
@@ -167,15 +172,6 @@ def feed_back(logits: torch.Tensor, example: Example, rng: np.random.Generator) 
     )
 
 
-def learning_rate_share(step: int, settings: Settings) -> float:
-    """Share of the highest learning rate at a step: linear warm-up, then half a cosine."""
-    if step < settings.warm_up:
-        return (step + 1) / settings.warm_up
-    done = (step - settings.warm_up) / max(1, settings.steps - settings.warm_up)
-    falling = 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-    return settings.last_share + (1 - settings.last_share) * falling
-
-
 def train(
     model: SamModel,
     bank: ClipBank,
@@ -200,28 +196,34 @@ def train(
     list of float
         The loss of each step.
     """
-    rng = np.random.default_rng(settings.seed)
+    rng = np.random.default_rng([settings.seed, data_parallel.rank()])
     pretrained = [*model.prompt_encoder.parameters(), *model.mask_decoder.parameters()]
-    groups = [
-        {"params": list(model.image_encoder.parameters()), "lr": settings.learning_rate},
-        {"params": pretrained, "lr": settings.learning_rate * settings.decoder_share},
-    ]
-    optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: learning_rate_share(step, settings)
+    shares = (1.0, settings.decoder_share)
+    optimizer = torch.optim.AdamW(
+        [{"params": list(model.image_encoder.parameters())}, {"params": pretrained}],
+        weight_decay=settings.weight_decay,
     )
     averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging))
     losses: list[float] = []
     started = time.monotonic()
-    for step in range(1, settings.steps + 1):
-        losses.append(_step(model, bank, settings, optimizer, rng))
-        schedule.step()
-        averaged.update_parameters(model)
-        if step % 50 == 0:
-            seconds = (time.monotonic() - started) / step
-            log.info("step %d loss %.4f, %.3f s/step", step, np.mean(losses[-50:]), seconds)
-        if snapshot is not None and (step % settings.snapshot_every == 0 or step == settings.steps):
+    for step in itertools.count():
+        elapsed = time.monotonic() - started
+        progress = data_parallel.agree(settings.budget.progress(step, elapsed))
+        done = progress >= 1
+        if snapshot is not None and step and (done or step % settings.snapshot_every == 0):
             snapshot(averaged.module, step)
+        if done:
+            break
+        rate = settings.learning_rate * learning_rate_share(
+            progress, step, settings.warm_up, settings.last_share
+        )
+        for group, share in zip(optimizer.param_groups, shares, strict=True):
+            group["lr"] = rate * share
+        losses.append(_step(model, bank, settings, optimizer, rng))
+        averaged.update_parameters(model)
+        if step % 50 == 49:
+            seconds = (time.monotonic() - started) / (step + 1)
+            log.info("step %d loss %.4f, %.3f s/step", step + 1, np.mean(losses[-50:]), seconds)
     return averaged.module, losses
 
 
@@ -244,6 +246,7 @@ def _step(
     loss = torch.stack(losses).mean()
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
+    data_parallel.average_gradients(model)
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     return loss.item()
@@ -251,7 +254,7 @@ def _step(
 
 def train_on_crops(
     bank: ClipBank,
-    steps: int,
+    budget: Budget,
     decoder: dict[str, torch.Tensor],
     snapshot: Callable[[SamModel, int], None] | None = None,
 ) -> SamModel:
@@ -260,7 +263,7 @@ def train_on_crops(
     Parameters
     ----------
     bank : ClipBank
-    steps : int
+    budget : Budget
         The learning rate falls to a quarter only: the second stage takes over.
     decoder : dict of str to Tensor
         From `decoder_state`.
@@ -273,8 +276,9 @@ def train_on_crops(
     """
     blocks = tuple(range(DEMO_ARCHITECTURE.depth))
     crop = replace(DEMO_ARCHITECTURE, image_size=CROP_SIZE, global_blocks=blocks)
-    log.info("first stage: %d steps on crops of %d px", steps, CROP_SIZE)
-    settings = Settings(steps, 8, SQUARE_CROPS, last_share=0.25)
+    log.info("first stage: crops of %d px", CROP_SIZE)
+    pictures = CROP_PICTURES // data_parallel.workers()
+    settings = Settings(budget, pictures, SQUARE_CROPS, last_share=0.25)
     model, _ = train(new_model(crop, decoder, seed=0), bank, settings, snapshot)
     return enlarge(model, DEMO_ARCHITECTURE)
 
@@ -289,34 +293,51 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--start", type=Path, help="demo weights: skip the first stage")
     parser.add_argument("--crop-steps", type=int, default=CROP_STEPS)
     parser.add_argument("--steps", type=int, default=WHOLE_STEPS)
+    parser.add_argument("--minutes", type=float, help="second stage: this long, not --steps")
     parser.add_argument("--seed", type=int, default=1, help="of the second stage")
+    parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")
     parser.add_argument("--evaluate", type=Path, metavar="FILE", help="score FILE instead")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if options.evaluate is not None:
         from samflow.training.sam_scores import report
 
         print(report(options.evaluate))
         return
+    build_bank(options.bank, BankRecipe(options.simulations))
+    decoder = None if options.start is not None else decoder_state(options.decoder)
+    data_parallel.run_workers(_train_worker, options.workers, options, decoder)
+
+
+def _train_worker(options: argparse.Namespace, decoder: dict[str, torch.Tensor] | None) -> None:
+    first = data_parallel.rank() == 0
+    logging.basicConfig(
+        level=logging.INFO if first else logging.WARNING, format="%(asctime)s %(message)s"
+    )
+    cv2.setNumThreads(1)
     bank = build_bank(options.bank, BankRecipe(options.simulations))
 
     def snapshot(model: SamModel, step: int) -> None:
+        if not first:
+            return
         small = model.image_encoder.img_size < DEMO_ARCHITECTURE.image_size
         save_weights(enlarge(model, DEMO_ARCHITECTURE) if small else model, options.out)
         log.info("wrote %s after %d steps", options.out, step)
 
-    if options.start is None:
-        model = train_on_crops(bank, options.crop_steps, decoder_state(options.decoder), snapshot)
+    if decoder is not None:
+        model = train_on_crops(bank, Budget(options.crop_steps), decoder, snapshot)
     else:
         model = build_sam(DEMO_ARCHITECTURE)
         model.load_state_dict(load_checkpoint(options.start, kind="sam").state_dict)
-    log.info(
-        "second stage: %d steps on pictures of %d px", options.steps, model.image_encoder.img_size
+    log.info("second stage: pictures of %d px", model.image_encoder.img_size)
+    settings = Settings(
+        Budget(options.steps, options.minutes),
+        WHOLE_PICTURES // data_parallel.workers(),
+        MIXED_CROPS,
+        learning_rate=5e-4,
+        warm_up=50,
+        seed=options.seed,
     )
-    whole = Settings(
-        options.steps, 3, MIXED_CROPS, learning_rate=5e-4, warm_up=50, seed=options.seed
-    )
-    train(model, bank, whole, snapshot)
+    train(model, bank, settings, snapshot)
 
 
 if __name__ == "__main__":

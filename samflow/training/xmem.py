@@ -14,7 +14,6 @@ import itertools
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -28,6 +27,7 @@ from samflow.files import atomic_path
 from samflow.synthetic import TRAINING_SEEDS
 from samflow.training import data_parallel
 from samflow.training.clips import BankRecipe, ClipBank, build_bank
+from samflow.training.schedule import Budget, learning_rate_share
 from samflow.training.sequences import Sampler, Stage
 from samflow.training.xmem_evaluation import LOOKS, evaluate
 from samflow.xmem import load_xmem
@@ -47,6 +47,9 @@ FROZEN_NORM_SHARE = (
     0.25  # of the training, at the end, runs with the statistics that inference uses
 )
 SECONDS_BETWEEN_SNAPSHOTS = 300.0
+STEPS = 2400
+PEAK_RATE = 1e-3
+WARM_UP = 100  # steps
 
 
 # batches are those of each of two workers
@@ -171,18 +174,6 @@ def loss(logits: Tensor, labels: Tensor, hard_share: float) -> Tensor:
     return entropy + dice.mean()
 
 
-@dataclass(frozen=True)
-class Budget:
-    """How long to train: a number of steps, which can be repeated exactly, or minutes."""
-
-    steps: int = 2400
-    minutes: float | None = None
-
-    def progress(self, step: int, seconds: float) -> float:
-        """Tell the share of the training that is done, from 0; it is over at 1."""
-        return step / self.steps if self.minutes is None else seconds / (60 * self.minutes)
-
-
 def train(
     network: XMem,
     bank: ClipBank,
@@ -218,7 +209,7 @@ def train(
     decayed = [p for p in network.parameters() if p.ndim > 1]
     plain = [p for p in network.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=1e-3)
+    optimizer = torch.optim.AdamW(groups, lr=PEAK_RATE)
     ends = np.cumsum([stage.share for stage in STAGES])
     started = saved = time.monotonic()
     recent: list[float] = []
@@ -229,7 +220,7 @@ def train(
         if progress >= 1 - FROZEN_NORM_SHARE:
             _freeze_norms(network)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(progress, step)
+            group["lr"] = PEAK_RATE * learning_rate_share(progress, step, WARM_UP)
         stage = STAGES[min(int(np.searchsorted(ends, progress, side="right")), len(STAGES) - 1)]
         images, labels = sampler.draw(stage)
         hard = float(np.interp(progress, [0.2, 0.7], [1.0, 0.3]))
@@ -273,12 +264,6 @@ def _freeze_norms(network: XMem) -> None:
             module.eval()
 
 
-def learning_rate(progress: float, step: int, peak: float = 1e-3, warm_up: int = 100) -> float:
-    """Linear warm-up, then half a cosine over the progress 0..1, down to 2 % of the peak."""
-    falling = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * progress))
-    return peak * float(min((step + 1) / warm_up, falling))
-
-
 def save(network: nn.Module, path: Path) -> None:
     """Write a network's entries as safetensors, floats in float16."""
     entries = {
@@ -295,7 +280,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--evaluate", metavar="FILE", help="score weights on the held-out clips")
     parser.add_argument("--out", type=Path, default=Path("data/xmem_demo.safetensors"))
     parser.add_argument("--bank", type=Path, default=Path("data/xmem_bank"), help="rendered clips")
-    parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--minutes", type=float, help="train for this long instead of --steps")
     parser.add_argument("--start", metavar="FILE", help="weights to go on with")
     parser.add_argument("--seed", type=int, default=0)
