@@ -12,6 +12,7 @@ from PIL import Image
 
 from samflow.errors import SamflowError
 from samflow.measure import measure_track, spread
+from samflow.plots import measures as measures_module
 from samflow.plots import (
     plot_box_counts,
     plot_drift,
@@ -42,7 +43,7 @@ def rows_of_color(path, color):
 def test_scores_are_drawn_at_their_height_in_colors_that_stay_apart(tmp_path):
     path = tmp_path / "plots" / "scores.png"
     plot_scores({"xmem": scores(1.0), "sam": scores(0.0)}, path, names={1: "upper", 2: "lower"})
-    assert Image.open(path).size == (1440, 1080)
+    assert Image.open(path).size == (2160, 1620)
     assert [p.name for p in path.parent.iterdir()] == ["scores.png"]
     blue, orange = rows_of_color(path, "#0072b2"), rows_of_color(path, "#d55e00")
     # 1 and 0 lie far apart in the large panel, and again in the small ones
@@ -59,7 +60,7 @@ def test_equal_scores_give_equal_files(tmp_path):
 def test_many_strategies_and_regions_fit(tmp_path):
     tables = {f"strategy {i}": scores(i / 10, regions=range(1, 5)) for i in range(10)}
     plot_scores(tables, tmp_path / "many.png")
-    assert Image.open(tmp_path / "many.png").size == (1440, 1080)
+    assert Image.open(tmp_path / "many.png").size == (2160, 1620)
 
 
 def test_nothing_to_draw_is_refused(tmp_path):
@@ -93,16 +94,67 @@ def test_measures_are_drawn_in_their_units(tmp_path, monkeypatch):
     path = tmp_path / "measures.png"
     plot_measures(tables, path, quantities=("area", "interface_density", "holes", "area_rate"))
     assert labels == [
-        "area $A$ [mm²]",
-        "interface density [1/mm]",
+        "area $A$ (mm²)",
+        "interface\ndensity (1/mm)",
         "holes",
-        "d$A$/d$t$ [mm²/s]",
+        "d$A$/d$t$\n(mm²/s)",
     ]
     # also from a table that went through a file and lost what pandas keeps beside it
     tables["sam"].to_csv(tmp_path / "measures.csv", index=False)
     read = pd.read_csv(tmp_path / "measures.csv")
     plot_measures({"sam": read}, path, quantities=("front_speed",))
-    assert labels[-1] == "front speed [mm/s]"
+    assert labels[-1] == "front speed\n(mm/s)"
+
+
+def test_a_large_region_does_not_flatten_a_small_one(tmp_path, monkeypatch):
+    """Each curve fills its own panel, whatever the other region's values are."""
+    spans = []
+
+    def record(figure, grid, path):
+        spans.extend(axes.get_ylim() for axes in grid[0])
+
+    monkeypatch.setattr(measures_module, "finish", record)
+    table = pd.DataFrame(
+        {
+            "time_s": [0.0, 1.0, 0.0, 1.0],
+            "region": [1, 1, 2, 2],
+            "area_mm2": [1000.0, 2000.0, 1.0, 3.0],
+        }
+    )
+    plot_measures({"sam": table}, tmp_path / "a.png", quantities=("area",))
+    (low, high), (small_low, small_high) = spans
+    assert low < 1000 < 2000 < high < 2200
+    assert 0 < small_low < 1 < 3 < small_high < 4
+
+
+def test_figures_fit_a_column_of_a_page_and_nothing_is_cut_off(tmp_path):
+    measures = {"xmem": growing_bands(1), "sam": growing_bands(3)}
+    tables = {name: measure.frames for name, measure in measures.items()}
+    names = {1: "upper dye", 2: "lower dye"}
+    plot_measures(tables, tmp_path / "measures.png", names=names)
+    plot_spread(spread(tables), tmp_path / "spread.png", names=names)
+    plot_profiles({n: m.profiles for n, m in measures.items()}, tmp_path / "p.png", names=names)
+    plot_box_counts({n: m.box_counts for n, m in measures.items()}, tmp_path / "b.png")
+    for path in tmp_path.iterdir():
+        with Image.open(path) as picture:
+            assert picture.width == 1050  # 3.5 inches at 300 dpi
+            assert round(picture.info["dpi"][0]) == 300
+            pixels = np.asarray(picture.convert("L"))
+        edges = (pixels[:2], pixels[-2:], pixels[:, :2], pixels[:, -2:])
+        assert all((edge > 200).all() for edge in edges), path
+
+
+def test_figures_for_papers_are_vector_files(tmp_path):
+    table = {"sam": growing_bands(1).profiles}
+    names = {1: "price $5", 2: "a < b & c"}
+    for suffix in (".pdf", ".svg"):
+        files = [tmp_path / f"{name}{suffix}" for name in "ab"]
+        for path in files:
+            plot_profiles(table, path, names=names)
+        assert files[0].read_bytes()[:5] == {".pdf": b"%PDF-", ".svg": b"<?xml"}[suffix]
+        assert files[0].read_bytes() == files[1].read_bytes()
+    with pytest.raises(SamflowError, match=r"ends with '\.bmp', expected \.png, \.pdf, \.svg"):
+        plot_profiles(table, tmp_path / "a.bmp")
 
 
 def test_other_figures_of_measures_are_written(tmp_path):

@@ -1,12 +1,14 @@
-"""Figures of scores, drift and measures, as PNG files.
+"""Figures of scores, drift and measures, as PNG, PDF or SVG files.
 
 Figures are made with matplotlib's object-oriented interface, so that nothing here depends on or
-changes pyplot's state. Colours are those of Okabe and Ito, which stay apart for colour-blind
-readers; from the eighth line on they repeat with dashes.
+changes pyplot's state. Two regions fit one column of a page at its true size. Colours are those of
+Okabe and Ito, which stay apart for colour-blind readers; from the eighth line on they repeat with
+dashes.
 """
 
 from samflow.plots.drift import plot_drift
-from samflow.plots.measures import plot_box_counts, plot_measures, plot_profiles, plot_spread
+from samflow.plots.measures import plot_measures, plot_spread
+from samflow.plots.profiles import plot_box_counts, plot_profiles
 from samflow.plots.scores import plot_scores
 
 __all__ = [

@@ -4,17 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from samflow.plots.style import (
-    check_tables,
-    legend,
-    line_styles,
-    region_title,
-    regions_of,
-    save,
-    tidy,
-)
+from samflow.plots.style import check_tables, finish, line_styles, region_grid, regions_of
 
 
 def plot_drift(
@@ -32,7 +23,7 @@ def plot_drift(
     scores : pandas.DataFrame
         What `samflow.metrics.drift_scores` returns.
     path : str or Path
-        The PNG file to write.
+        The file to write: .png, .pdf or .svg.
     starts : pandas.DataFrame, optional
         What `samflow.metrics.drift_start` returns: drawn as a dot where drift starts.
     threshold : float, optional
@@ -48,24 +39,22 @@ def plot_drift(
     check_tables({"drift": scores}, ("frame", "strategy", "region", "drift"))
     strategies = list(dict.fromkeys(scores["strategy"]))
     regions, styles = regions_of([scores]), line_styles(strategies)
-    figure = Figure(figsize=(max(4.0, 3.6 * len(regions)), 3.2), layout="constrained")
-    panels = figure.subplots(1, len(regions), sharey=True, squeeze=False)[0]
+    figure, grid = region_grid(regions, names, [1.7], sharey=True)
+    (panels,) = grid
     for region, axes in zip(regions, panels, strict=True):
         if threshold is not None:
             axes.axhline(threshold, color="0.6", linewidth=1, zorder=1)
         for strategy in strategies:
             rows = scores[(scores["region"] == region) & (scores["strategy"] == strategy)]
             values = rows.set_index("frame")["drift"]
-            axes.plot(values.index, values, linewidth=1.4, label=strategy, **styles[strategy])
+            style = styles[strategy] | {"linewidth": 1.1, "label": strategy}
+            axes.plot(values.index, values, **style)
             if starts is not None:
                 found = starts[(starts["region"] == region) & (starts["strategy"] == strategy)]
                 frames = [int(frame) for frame in found["start"].dropna()]
                 color = styles[strategy]["color"]
-                axes.plot(frames, values.reindex(frames), "o", color=color, markersize=6)
-        axes.set_title(region_title(region, names), fontsize=9)
+                axes.plot(frames, values.reindex(frames), "o", color=color, markersize=5)
         axes.set_xlabel("frame")
-        axes.set_ylim(0, 1)
-        tidy(axes)
-    panels[0].set_ylabel("drift score", fontsize=9)
-    legend(figure, panels[0])
-    save(figure, path)
+    panels[0].set_ylim(0, 1)
+    panels[0].set_ylabel("drift score")
+    finish(figure, grid, path)

@@ -1,4 +1,4 @@
-"""What all figures share: colours, axes, labels, saving."""
+"""What all figures share: a column's width, colours, axes, labels, saving."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -16,7 +17,11 @@ _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 _LINES: list[tuple[str, Any]] = [
     (color, dash) for dash, color in product(("-", (0, (4, 1.5))), _COLORS)
 ]
-_DPI = 200
+# inches: one column of a journal's page, and what a region's panel needs of it
+_COLUMN, _PANEL, _MARGIN = 3.5, 1.5, 0.5
+_DPI = 300
+_TICK_SIZE, _LABEL_SIZE = 7, 8
+_FORMATS = {".png": "png", ".pdf": "pdf", ".svg": "svg"}
 
 
 def check_tables(tables: Mapping[str, pd.DataFrame], columns: Sequence[str]) -> None:
@@ -42,8 +47,8 @@ def line_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def region_title(region: int, names: Mapping[int, str] | None) -> str:
-    """Name of a region for a title."""
-    return (names or {}).get(region, f"region {region}")
+    """Name of a region for a title; a dollar sign in it is no mathematics."""
+    return (names or {}).get(region, f"region {region}").replace("$", r"\$")
 
 
 def regions_of(tables: Iterable[pd.DataFrame]) -> list[int]:
@@ -51,31 +56,104 @@ def regions_of(tables: Iterable[pd.DataFrame]) -> list[int]:
     return sorted({int(region) for table in tables for region in table["region"].unique()})
 
 
+def region_grid(
+    regions: Sequence[int],
+    names: Mapping[int, str] | None,
+    heights: Sequence[float],
+    sharey: bool = False,
+) -> tuple[Figure, list[list[Axes]]]:
+    """Panels with a column for each region: up to two regions fit one column of a page.
+
+    Parameters
+    ----------
+    regions : sequence of int
+    names : mapping of int to str, optional
+        Names of the regions for the titles.
+    heights : sequence of float
+        Height of each row in inches.
+    sharey : bool
+        Whether the panels of a row have the same y axis. Without it each region's curve fills its
+        panel.
+
+    Returns
+    -------
+    Figure, list of list of Axes
+        The panels by row, then by region; the top row has the regions' names as titles.
+    """
+    width = max(_COLUMN, _MARGIN + _PANEL * len(regions))
+    # a third of an inch each for the legend and for the titles, and for the lowest row's labels
+    figure = Figure(figsize=(width, sum(heights) + 0.9), layout="constrained")
+    grid = figure.subplots(
+        len(heights),
+        len(regions),
+        sharex=True,
+        sharey="row" if sharey else False,
+        squeeze=False,
+        height_ratios=heights,
+    )
+    for region, axes in zip(regions, grid[0], strict=True):
+        axes.set_title(region_title(region, names), fontsize=_LABEL_SIZE)
+    return figure, [list(row) for row in grid]
+
+
+def finish(figure: Figure, grid: list[list[Axes]], path: str | Path) -> None:
+    """Tidy all panels, give the figure the first panel's legend, and write it."""
+    for row in grid:
+        for axes in row:
+            tidy(axes)
+    figure.align_ylabels()
+    legend(figure, grid[0][0])
+    save(figure, path)
+
+
 def tidy(axes: Axes) -> None:
     """Give axes a light grid, no frame above and to the right, and small labels."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.tick_params(labelsize=8)
+    axes.tick_params(labelsize=_TICK_SIZE)
+    axes.yaxis.get_offset_text().set_fontsize(_TICK_SIZE)
     for label in (axes.xaxis.label, axes.yaxis.label):
-        label.set_fontsize(9)
+        label.set_fontsize(_LABEL_SIZE)
 
 
 def legend(figure: Figure, axes: Axes) -> None:
-    """Put the legend of one of its axes above a figure, four entries in a row."""
+    """Put the legend of one of its axes above a figure, as many entries in a row as fit."""
     handles, labels = axes.get_legend_handles_labels()
+    # inches of each entry: the line and the gaps, and the name at 7 points
+    widths = [0.42 + 0.055 * len(label) for label in labels]
+    room = figure.get_figwidth()
+    columns = len(labels) if sum(widths) <= room else int(room / max(widths))
     figure.legend(
         handles,
         labels,
         loc="outside upper center",
-        ncols=min(4, len(labels)),
+        ncols=max(1, columns),
         frameon=False,
-        fontsize=8,
+        fontsize=_TICK_SIZE,
+        handlelength=1.6,
+        columnspacing=1.2,
     )
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Write a figure as PNG, atomically."""
-    with atomic_path(path) as part:
-        # no date and version in the file, so that equal numbers give equal bytes
-        figure.savefig(part, dpi=_DPI, format="png", metadata={"Software": None})
+    """Write a figure atomically, as PNG, PDF or SVG by the name's ending.
+
+    Raises
+    ------
+    SamflowError
+        For another ending, or a file that can't be written.
+    """
+    kind = _FORMATS.get(Path(path).suffix.lower())
+    if kind is None:
+        raise SamflowError(
+            f"{path} ends with '{Path(path).suffix}', expected {', '.join(_FORMATS)}: rename it."
+        )
+    # no date and version in the file, so that equal numbers give equal bytes
+    blank: dict[str, dict[str, Any]] = {
+        "png": {"Software": None},
+        "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+        "svg": {"Date": None, "Creator": None},
+    }
+    with atomic_path(path) as part, rc_context({"svg.hashsalt": "samflow"}):
+        figure.savefig(part, dpi=_DPI, format=kind, metadata=blank[kind])
