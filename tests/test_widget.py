@@ -13,6 +13,7 @@ from PIL import Image
 from samflow.errors import SamflowError
 from samflow.overlay.blend import outline_rgb
 from samflow.prompts import FrameReference, Prompts, Region, frame_sha256
+from samflow.run import RunOptions
 from samflow.sam import Sam
 from samflow.strategies import Frame, PromptOptions, segment_first_frame
 from samflow.video import Video
@@ -279,6 +280,7 @@ def test_the_preview_is_what_a_run_starts_from(image):
     page.edit("add_region", region=2)
     page.edit("add_point", region=2, point=[100, 30], label=1)
     page.edit("add_point", region=0, point=[5, 5], label=0)
+    page.send("points", value=True)
     options = PromptOptions(max_hole_area=round(5e-4 * H * W))
     expected = segment_first_frame(sam, Frame(image), widget.prompts, True, options)
     np.testing.assert_array_equal(widget.labels, expected)
@@ -287,21 +289,31 @@ def test_the_preview_is_what_a_run_starts_from(image):
     only_box = widget.prompts.model_copy(update={"regions": widget.prompts.regions[:1]})
     expected = segment_first_frame(sam, Frame(image), only_box, False, options)
     np.testing.assert_array_equal(widget.labels, expected)
-    assert page.status == ("hint", "region 2 has points only, and points are off.")
+    assert page.status[0] == "hint"
+    assert page.status[1].startswith("region 2 has points only, and points are off")
     assert len(widget.prompts.regions[1].points) == 1, "switching points off loses none"
 
 
-def test_points_on_and_off(image):
-    widget = PromptWidget(image, CountingSam())
+def test_points_on_and_off(image, tmp_path):
+    widget = PromptWidget(image, CountingSam(), path=tmp_path / "prompts.json")
     page = Page(widget)
     page.edit("set_box", region=1, box=[10, 10, 30, 40])
+    assert page.status[0] == "ready"
     page.edit("add_point", region=1, point=[20, 20], label=0)
-    assert (widget.labels == 1).sum() == 20 * 30 - 25
-    page.send("points", value=False)
-    assert widget._state["points"] is False
+    assert widget._state["points"] is RunOptions().use_points is False, "as in a run"
     assert (widget.labels == 1).sum() == 20 * 30
-    widget.use_points = True
+    assert page.status[0] == "hint"
+    assert page.status[1].startswith("Points are off: boxes alone make the masks")
+    page.send("points", value=True)
+    assert widget._state["points"] is True
     assert (widget.labels == 1).sum() == 20 * 30 - 25
+    assert page.status == (
+        "ready",
+        f"Saved to {tmp_path / 'prompts.json'}  ·  masks from boxes and points, as in a run with "
+        "--points",
+    )
+    widget.use_points = False
+    assert (widget.labels == 1).sum() == 20 * 30
 
 
 def test_each_frame_is_encoded_once(tmp_path, image):

@@ -54,6 +54,7 @@ class SlowSam:
         return sam.predict_regions(*arguments)
 slow = SlowSam()
 widget = PromptWidget("clip.mp4", slow, path="prompts.json")
+widget.use_points = True
 widget
 """
 COMPARE = """

@@ -11,6 +11,9 @@ const TOOLS = [
   ["pan", "Pan", "Move the zoomed frame (V, or middle button)"],
 ];
 
+const POINTS_HELP =
+  "Masks from boxes and points (P). Off: boxes alone, as in a run without --points";
+
 function iconButton(name, label, action, attributes = {}) {
   return make(
     "button",
@@ -30,36 +33,36 @@ export class Toolbar {
         "button",
         {
           type: "button", class: "sf-button sf-tool", title, "data-tool": tool,
-          "aria-label": `${label}: ${title}`, onclick: () => page.setTool(tool),
+          "aria-label": `${label}: ${title}`, onclick: () => page.actions.setTool(tool),
         },
         icon(tool), make("span", {}, label),
       ),
     );
-    this.undo = iconButton("undo", "Undo (Ctrl+Z)", () => page.step("undo"), { "data-testid": "samflow-undo" });
-    this.redo = iconButton("redo", "Redo (Shift+Ctrl+Z)", () => page.step("redo"), { "data-testid": "samflow-redo" });
-    this.remove = iconButton("remove", "Delete the chosen prompt (Delete)", () => page.deleteSelected(), { "data-testid": "samflow-delete" });
+    this.undo = iconButton("undo", "Undo (Ctrl+Z)", () => page.actions.step("undo"), { "data-testid": "samflow-undo" });
+    this.redo = iconButton("redo", "Redo (Shift+Ctrl+Z)", () => page.actions.step("redo"), { "data-testid": "samflow-redo" });
+    this.remove = iconButton("remove", "Delete the chosen prompt (Delete)", () => page.actions.deleteSelected(), { "data-testid": "samflow-delete" });
     this.clear = make(
       "button",
       {
         type: "button", class: "sf-button", title: "Remove all prompts of this frame",
-        "data-testid": "samflow-clear", onclick: () => page.clear(),
+        "data-testid": "samflow-clear", onclick: () => page.actions.clear(),
       },
       "Clear",
     );
     this.zoom = make(
       "button",
-      { type: "button", class: "sf-button sf-zoom", title: "Whole frame (0)", "aria-label": "Whole frame", onclick: () => page.zoom(0) },
+      { type: "button", class: "sf-button sf-zoom", title: "Whole frame (0)", "aria-label": "Whole frame", onclick: () => page.actions.zoom(0) },
     );
-    this.points = make("input", { type: "checkbox", "data-testid": "samflow-points", onchange: () => page.togglePoints() });
-    this.masks = iconButton("eye", "Masks shown or hidden (O)", () => page.toggleMasks(), { "data-testid": "samflow-masks" });
+    this.points = make("input", { type: "checkbox", "data-testid": "samflow-points", onchange: () => page.actions.togglePoints() });
+    this.masks = iconButton("eye", "Masks shown or hidden (O)", () => page.actions.toggleMasks(), { "data-testid": "samflow-masks" });
     this.opacity = make("input", {
       type: "range", min: 0, max: 1, step: 0.05, class: "sf-range",
       title: "Opacity of the masks", "aria-label": "Opacity of the masks",
-      "data-testid": "samflow-opacity", oninput: () => page.setOpacity(Number(this.opacity.value)),
+      "data-testid": "samflow-opacity", oninput: () => page.actions.setOpacity(Number(this.opacity.value)),
     });
     this.preview = group(
       "Preview",
-      make("label", { class: "sf-check", title: "Use points beside boxes in the preview (P)" }, this.points, "points"),
+      make("label", { class: "sf-check", title: POINTS_HELP }, this.points, "use points"),
       this.masks, this.opacity,
     );
     this.element = make(
@@ -68,9 +71,9 @@ export class Toolbar {
       group("Edit", this.undo, this.redo, this.remove, this.clear),
       group(
         "Zoom",
-        iconButton("minus", "Zoom out (−)", () => page.zoom(1 / 1.5)),
+        iconButton("minus", "Zoom out (−)", () => page.actions.zoom(1 / 1.5)),
         this.zoom,
-        iconButton("plus", "Zoom in (+)", () => page.zoom(1.5)),
+        iconButton("plus", "Zoom in (+)", () => page.actions.zoom(1.5)),
       ),
       this.preview,
     );
@@ -96,11 +99,11 @@ export class Footer {
   constructor(page) {
     this.slider = make("input", {
       type: "range", class: "sf-range sf-slider", "aria-label": "Frame", "data-testid": "samflow-frame-slider",
-      oninput: () => page.wantFrame(Number(this.slider.value)),
+      oninput: () => page.link.wantFrame(Number(this.slider.value)),
     });
     this.number = make("input", {
       type: "number", class: "sf-number", "aria-label": "Frame number", "data-testid": "samflow-frame",
-      onchange: () => page.wantFrame(Number(this.number.value)),
+      onchange: () => page.link.wantFrame(Number(this.number.value)),
     });
     this.time = make("span", { class: "sf-time" });
     this.marked = make("div", { class: "sf-marked" });

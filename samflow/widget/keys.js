@@ -17,7 +17,7 @@ export const HELP = [
   ["Ctrl+Z, Shift+Ctrl+Z", "undo, redo"],
   ["+ − 0", "zoom in, zoom out, whole frame (or Ctrl+wheel)"],
   [", .", "previous or next frame"],
-  ["P, O", "points on or off, masks shown or hidden"],
+  ["P, O", "points used or not, masks shown or hidden"],
   ["right click", "background point"],
   ["Shift+drag", "a new box inside the old one"],
 ];
@@ -25,7 +25,6 @@ export const HELP = [
 export class Keys {
   constructor(page, root) {
     this.page = page;
-    this.anchor = null;
     root.addEventListener("keydown", (event) => {
       event.stopPropagation();
       if (this.handle(event)) event.preventDefault();
@@ -48,25 +47,25 @@ export class Keys {
 
   command(key, shift) {
     const { page } = this;
-    if (key === "z") page.step(shift ? "redo" : "undo");
-    else if (key === "y") page.step("redo");
+    if (key === "z") page.actions.step(shift ? "redo" : "undo");
+    else if (key === "y") page.actions.step("redo");
     else return false;
     return true;
   }
 
   anywhere(key) {
     const { page } = this;
-    if (key in TOOL_KEYS) page.setTool(TOOL_KEYS[key]);
+    if (key in TOOL_KEYS) page.actions.setTool(TOOL_KEYS[key]);
     else if (key >= "1" && key <= "9") {
       const region = page.state.regions[Number(key) - 1];
-      if (region) page.selectRegion(region.id);
-    } else if (key === "+" || key === "=") page.zoom(1.5);
-    else if (key === "-") page.zoom(1 / 1.5);
-    else if (key === "0") page.zoom(0);
-    else if (key === ",") page.stepFrame(-1);
-    else if (key === ".") page.stepFrame(1);
-    else if (key === "p") page.togglePoints();
-    else if (key === "o") page.toggleMasks();
+      if (region) page.actions.selectRegion(region.id);
+    } else if (key === "+" || key === "=") page.actions.zoom(1.5);
+    else if (key === "-") page.actions.zoom(1 / 1.5);
+    else if (key === "0") page.actions.zoom(0);
+    else if (key === ",") page.link.stepFrame(-1);
+    else if (key === ".") page.link.stepFrame(1);
+    else if (key === "p") page.actions.togglePoints();
+    else if (key === "o") page.actions.toggleMasks();
     else if (key === "[" || key === "]") this.cycle(key === "]" ? 1 : -1);
     else if (key === "Escape") this.release();
     else return false;
@@ -77,7 +76,7 @@ export class Keys {
     const { page } = this;
     if (key in ARROWS) this.arrow(ARROWS[key], event.shiftKey);
     else if (key === "Enter" || key === " ") this.put();
-    else if (key === "Delete" || key === "Backspace") page.deleteSelected();
+    else if (key === "Delete" || key === "Backspace") page.actions.deleteSelected();
     else return false;
     return true;
   }
@@ -96,7 +95,7 @@ export class Keys {
       Math.min(view.height - 1, Math.max(0, y + dy * step)),
     ];
     page.ui.cursor = next;
-    if (this.anchor) page.ui.draft = this.span(next);
+    if (page.ui.anchor) page.ui.draft = this.span(next);
     view.reveal(...next);
     page.announce(`${next[0]}, ${next[1]}`);
     page.tellPosition(next);
@@ -107,17 +106,17 @@ export class Keys {
     const { page } = this;
     if (mark.kind === "box") {
       const box = boxOf(page.state, mark.region);
-      page.edit({ op: "set_box", region: mark.region, box: moveBox(box, dx, dy, page.view) });
+      page.actions.setBox(mark.region, moveBox(box, dx, dy, page.view));
     } else {
       const [x, y] = pointsOf(page.state, mark.region)[mark.index];
-      page.movePoint(mark, [x + dx, y + dy]);
+      page.actions.movePoint(mark, [x + dx, y + dy]);
     }
     page.refresh();
   }
 
   // Box from the anchored corner to the cursor, both pixels inside.
   span([x, y]) {
-    const [ax, ay] = this.anchor;
+    const [ax, ay] = this.page.ui.anchor;
     const sides = [Math.min(ax, x), Math.min(ay, y), Math.max(ax, x) + 1, Math.max(ay, y) + 1];
     return tidyBox(sides, this.page.view);
   }
@@ -128,17 +127,17 @@ export class Keys {
     if (!cursor) return page.announce("Move the cursor with the arrow keys first.");
     if (tool === "pan") return page.announce("Choose a tool first: B, F, G or H.");
     if (tool !== "box") {
-      page.placePoint([cursor[0] + 0.5, cursor[1] + 0.5]);
-      page.select(null);
+      page.actions.placePoint([cursor[0] + 0.5, cursor[1] + 0.5]);
+      page.actions.select(null);
       return page.announce("Point added");
     }
-    if (!this.anchor) {
-      this.anchor = cursor;
+    if (!page.ui.anchor) {
+      page.ui.anchor = cursor;
       return page.announce("Corner set. Move to the opposite corner and press Enter.");
     }
     const box = this.span(cursor);
-    this.anchor = page.ui.draft = null;
-    page.edit({ op: "set_box", region: page.ensureRegion(), box });
+    page.ui.anchor = page.ui.draft = null;
+    page.actions.setBox(page.actions.ensureRegion(), box);
     page.announce("Box drawn");
     page.refresh();
   }
@@ -150,8 +149,8 @@ export class Keys {
     const current = marks.findIndex((mark) => sameMark(mark, page.ui.selected));
     const start = current < 0 && step < 0 ? 0 : current;
     const mark = marks[(start + step + marks.length) % marks.length];
-    if (mark.region !== SHARED) page.selectRegion(mark.region);
-    page.select(mark);
+    if (mark.region !== SHARED) page.actions.selectRegion(mark.region);
+    page.actions.select(mark);
     page.ui.cursor = null;
     const name = page.state.regions.find((region) => region.id === mark.region)?.name ?? "shared";
     page.announce(mark.kind === "box" ? `Box of ${name}` : `Point ${mark.index + 1} of ${name}`);
@@ -161,8 +160,8 @@ export class Keys {
 
   release() {
     const { ui } = this.page;
-    this.anchor = ui.draft = null;
-    if (ui.selected) this.page.select(null);
+    ui.anchor = ui.draft = null;
+    if (ui.selected) this.page.actions.select(null);
     else ui.cursor = null;
     this.page.refresh();
   }

@@ -41,6 +41,8 @@ export class MarkPainter {
     this.context.clearRect(0, 0, rectangle.width, rectangle.height);
     this.width = rectangle.width;
     this.height = rectangle.height;
+    // points that the masks leave out of account are faint
+    this.pointAlpha = state.preview && !state.points ? 0.5 : 1;
     if (ui.guide) this.drawGuide(ui.guide);
     const active = state.regions.filter((region) => region.id === ui.region);
     for (const region of state.regions) if (region.id !== ui.region) this.drawRegion(region, ui);
@@ -131,6 +133,7 @@ export class MarkPainter {
       context.beginPath();
       context.arc(x, y, radius, 0, 2 * Math.PI);
     };
+    context.globalAlpha = chosen ? 1 : this.pointAlpha;
     if (chosen) this.stroke("#fff", 2, () => disc(10.5));
     context.fillStyle = "rgb(0 0 0 / 0.7)";
     disc(7.5);
@@ -151,6 +154,7 @@ export class MarkPainter {
       context.lineTo(x, y + 2.75);
     }
     context.stroke();
+    context.globalAlpha = 1;
   }
 
   drawGuide([x, y]) {

@@ -41,7 +41,7 @@ export class Pointer {
     event.preventDefault();
     page.ui.cursor = null;
     const at = this.position(event);
-    if (event.button === 2) return page.addPoint(page.ensureRegion(), at, 0);
+    if (event.button === 2) return page.actions.addPoint(page.actions.ensureRegion(), at, 0);
     const action = event.button === 1 || page.ui.tool === "pan" ? this.panning() : this.grab(at, event);
     this.drag = { ...action, start: at, client: [event.clientX, event.clientY], moved: false };
     page.canvas.setPointerCapture(event.pointerId);
@@ -59,7 +59,7 @@ export class Pointer {
     const { state, ui } = page;
     const point = this.pointAt(at);
     if (point) {
-      page.select(point);
+      page.actions.select(point);
       const old = pointsOf(state, point.region)[point.index];
       return { kind: "point", mark: point, old };
     }
@@ -119,13 +119,13 @@ export class Pointer {
     const { draft, moved } = page.ui;
     page.ui.draft = page.ui.moved = null;
     if (drag.kind === "place" || (!drag.moved && drag.kind === "resize" && page.ui.tool !== "box")) {
-      page.placePoint(this.position(event));
+      page.actions.placePoint(this.position(event));
     } else if (draft && drag.moved) {
-      const region = page.ensureRegion();
-      page.edit({ op: "set_box", region, box: draft });
-      page.select({ kind: "box", region });
+      const region = page.actions.ensureRegion();
+      page.actions.setBox(region, draft);
+      page.actions.select({ kind: "box", region });
     } else if (moved && drag.moved) {
-      page.movePoint(drag.mark, moved.point);
+      page.actions.movePoint(drag.mark, moved.point);
     } else if (["draw", "move", "resize"].includes(drag.kind)) this.choose(drag.start);
     page.refresh();
   }
@@ -138,14 +138,14 @@ export class Pointer {
     );
     const area = ({ box }) => (box[2] - box[0]) * (box[3] - box[1]);
     hits.sort((a, b) => area(a) - area(b));
-    if (!hits.length) return page.select(null);
+    if (!hits.length) return page.actions.select(null);
     // a second click on the same place goes on to the box beneath
     const current = hits.findIndex((region) =>
       sameMark(page.ui.selected, { kind: "box", region: region.id }),
     );
     const chosen = hits[(current + 1) % hits.length];
-    page.selectRegion(chosen.id);
-    page.select({ kind: "box", region: chosen.id });
+    page.actions.selectRegion(chosen.id);
+    page.actions.select({ kind: "box", region: chosen.id });
   }
 
   cancel() {

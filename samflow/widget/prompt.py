@@ -1,6 +1,5 @@
 """Draw boxes and points on a frame and see the masks at once."""
 
-import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,9 @@ from samflow.widget.drawing import SHARED, Drawing
 from samflow.widget.files import PromptFiles
 from samflow.widget.frames import Frames
 from samflow.widget.history import History
-from samflow.widget.preview import Preview, is_usable, labels_to_png
+from samflow.widget.later import Later
+from samflow.widget.preview import Preview, labels_to_png
+from samflow.widget.status import WITH_POINTS, Problems, has_points, model_failure, points_hint
 
 if TYPE_CHECKING:
     from samflow.sam import Sam
@@ -47,7 +48,7 @@ class PromptWidget(anywidget.AnyWidget):
     Attributes
     ----------
     use_points : bool
-        Whether the preview uses points beside boxes.
+        Whether the preview uses points beside boxes; off at first, as in a run.
     labels : ndarray or None
         The preview: (H, W) uint8 label map of the shown frame, background regions included.
 
@@ -88,7 +89,7 @@ class PromptWidget(anywidget.AnyWidget):
     ) -> None:
         self._frames = Frames(video_or_image)
         self._files = PromptFiles(path)
-        self._problems: dict[str, str] = {}
+        self._problems = Problems()
         given = self._files.load() if prompts is None else [prompts]
         for each in given:
             self._check_frame(each)
@@ -98,9 +99,9 @@ class PromptWidget(anywidget.AnyWidget):
         self._history = History(drawing)
         self._kept = set(drawing.frames)
         self._preview = None if sam is None else Preview(sam, self._frames)
-        self._use_points = True
+        self._use_points = False
         self._seen: dict[str, int] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._later = Later(self._update_preview)
         self.labels: np.ndarray | None = None
         super().__init__()
         self._publish(with_image=True)
@@ -156,23 +157,15 @@ class PromptWidget(anywidget.AnyWidget):
         """Refuse prompts of another size or frame; tell of other pixels, which may be meant."""
         image = self._frames[prompts.frame.index]
         prompts.check_frame(image, accept_other=True)
-        try:
+        number = prompts.frame.index
+        told = f"the prompts of frame {number} were drawn on other pixels: is this the right video?"
+        with self._problems.during(f"frame {number}", lambda _: told):
             prompts.check_frame(image)
-        except SamflowError:
-            self._problems["frame"] = (
-                f"these prompts were drawn on a frame {prompts.frame.index} with other pixels: "
-                "check that this is the right video."
-            )
 
     def _receive(self, _: object, message: Any, __: object) -> None:
         """Handle a message of the page; whatever goes wrong is told in the status line."""
-        self._problems.pop("edit", None)
-        try:
+        with self._problems.during("edit"):
             self._handle(message)
-        except SamflowError as error:
-            self._problems["edit"] = str(error)
-        except Exception as error:  # an error in a message handler would be seen by nobody
-            self._problems["edit"] = f"{type(error).__name__}: {error}".splitlines()[0]
         self._report()
 
     def _handle(self, message: Mapping[str, Any]) -> None:
@@ -223,11 +216,8 @@ class PromptWidget(anywidget.AnyWidget):
         self._kept |= set(after.frames)
 
     def _save(self) -> None:
-        self._problems.pop("save", None)
-        try:
+        with self._problems.during("save", lambda error: f"not saved: {error}"):
             self._files.save(self.prompts, [self.prompts_on(i) for i in sorted(self._kept)])
-        except SamflowError as error:
-            self._problems["save"] = f"not saved: {error}"
 
     def _publish(self, with_image: bool = False) -> None:
         """Send what is drawn on the shown frame, and the frame's image if asked for."""
@@ -255,28 +245,13 @@ class PromptWidget(anywidget.AnyWidget):
 
     def _schedule(self, delay: float = _DEBOUNCE_S) -> None:
         """Bring the preview up to date soon, once for edits that come close together."""
-        if self._preview is None:
-            return
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # no loop, as in a script: there is no later
-            self._update_preview()
-            return
-        due = loop.time() + delay
-        if self._timer is not None:
-            if self._timer.when() <= due:
-                return
-            self._timer.cancel()
-        self._timer = loop.call_later(delay, self._update_preview)
+        if self._preview is not None:
+            self._later.request(delay)
 
     def _update_preview(self) -> None:
-        self._timer = None
-        self._problems.pop("model", None)
-        try:
+        self.labels = None
+        with self._problems.during("model", model_failure):
             self.labels = self._predict()
-        except Exception as error:  # also what torch raises, such as out of memory
-            self.labels = None
-            self._problems["model"] = _explain(error)
         self._publish_overlay(self._overlay_png())
         self._report()
 
@@ -306,30 +281,12 @@ class PromptWidget(anywidget.AnyWidget):
             }
 
     def _report(self) -> None:
-        """Tell in the status line what is wrong, or else that all is saved."""
-        if self._problems:
-            texts = [text[:1].upper() + text[1:] for text in self._problems.values()]
-            self._status = {"kind": "error", "text": " ".join(texts)}
-        elif (hint := self._points_hint()) is not None:
-            self._status = {"kind": "hint", "text": hint}
-        else:
-            self._status = {"kind": "ready", "text": self._files.summary}
-
-    def _points_hint(self) -> str | None:
-        """Say so when points that were drawn have no effect."""
-        if self._use_points or self._preview is None:
-            return None
-        for region in self.prompts_on(self._frame).regions:
-            if region.points and not is_usable(region, False):
-                return f"{region.name} has points only, and points are off."
-        return None
-
-
-def _explain(error: Exception) -> str:
-    """One line about a model that failed."""
-    first = (str(error).splitlines() or [""])[0]
-    if "out of memory" in str(error).lower() or isinstance(error, MemoryError):
-        return "the model ran out of memory: load a smaller SAM, such as vit_b, or use the CPU."
-    if isinstance(error, SamflowError):
-        return first
-    return f"the model failed ({type(error).__name__}: {first:.200})."
+        """Bring the status line up to date."""
+        hint, summary = None, self._files.summary
+        if self._preview is not None:
+            shown = self.prompts_on(self._frame)
+            if not self._use_points:
+                hint = points_hint(shown)
+            elif has_points(shown):
+                summary = "  ·  ".join(filter(None, [summary, WITH_POINTS]))
+        self._status = self._problems.status(hint, summary)

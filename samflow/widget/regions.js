@@ -9,7 +9,7 @@ export class RegionList {
     this.list = make("ul", { class: "sf-regions", "aria-label": "Regions" });
     const add = make(
       "button",
-      { class: "sf-add", type: "button", "data-testid": "samflow-add-region", onclick: () => page.addRegion() },
+      { class: "sf-add", type: "button", "data-testid": "samflow-add-region", onclick: () => page.actions.addRegion() },
       icon("plus"), "Add region",
     );
     this.shared = make("p", { class: "sf-shared" });
@@ -55,7 +55,7 @@ class RegionRow {
     });
     this.name = make("input", {
       type: "text", class: "sf-name", maxlength: 60, spellcheck: "false",
-      onfocus: () => page.selectRegion(id),
+      onfocus: () => page.actions.selectRegion(id),
       onchange: () => this.rename(),
       onkeydown: (event) => {
         if (event.key === "Enter") page.canvas.focus({ preventScroll: true });
@@ -64,7 +64,7 @@ class RegionRow {
     });
     this.counts = make("button", {
       type: "button", class: "sf-counts", title: "Choose this region",
-      onclick: () => page.selectRegion(id),
+      onclick: () => page.actions.selectRegion(id),
     });
     this.background = make("input", {
       type: "checkbox", onchange: () => edit("set_background", { value: this.background.checked }),
@@ -73,9 +73,9 @@ class RegionRow {
       make("button", { type: "button", class: "sf-small", title: label, onclick: action }, icon(name));
     this.up = button("up", "Move up", () => this.move(-1));
     this.down = button("down", "Move down", () => this.move(1));
-    this.remove = button("remove", "Remove region", () => page.removeRegion(id));
+    this.remove = button("remove", "Remove region", () => page.actions.removeRegion(id));
     this.element = make(
-      "li", { class: "sf-region", "data-region": id, onpointerdown: () => page.selectRegion(id) },
+      "li", { class: "sf-region", "data-region": id, onpointerdown: () => page.actions.selectRegion(id) },
       make("div", { class: "sf-line" }, this.color, this.name, this.up, this.down, this.remove),
       make(
         "div", { class: "sf-line" }, this.counts,
