@@ -24,6 +24,7 @@ lint: $(READY)
 notebooks: $(READY)
 	$(BIN)/python -m pytest --nbmake --overwrite -p no:cacheprovider notebooks
 	$(BIN)/nbstripout --keep-output --keep-count notebooks/*.ipynb
+	$(BIN)/python tests/freeze_notebooks.py notebooks/*.ipynb
 
 setup: $(READY)
 

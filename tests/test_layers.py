@@ -15,7 +15,7 @@ HOUSE = [
     {"strategies", "record"},
     {"run", "segment", "compare", "score", "quantities", "export", "folders", "training"},
     {"demo"},
-    {"cli", "widget"},
+    {"cli", "widget", "lesson"},
 ]
 LAYERS = {module: layer for layer, row in enumerate(HOUSE) for module in row}
 TORCH = {"device", "weights", "sam", "xmem", "strategies", "run", "folders", "training"}

@@ -199,8 +199,10 @@ def _draw_points(
     axes: Axes, points: Sequence[tuple[float, float]], kinds: Sequence[int], color: str
 ) -> None:
     for (x, y), kind in zip(points, kinds, strict=True):
+        # white around a region's own colour, black around the white of shared points
+        edge = "black" if color == "white" else "white"
         marker = "o" if kind == 1 else "X"
-        axes.scatter(x, y, s=70, marker=marker, color=color, edgecolors="black", zorder=3)
+        axes.scatter(x, y, s=80, marker=marker, color=color, edgecolors=edge, zorder=3)
 
 
 def _mark_mistakes(image: np.ndarray, labels: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -211,7 +213,7 @@ def _mark_mistakes(image: np.ndarray, labels: np.ndarray, truth: np.ndarray) -> 
             f"{labels.shape} and {truth.shape}: take those of one frame."
         )
     grey = np.asarray(Image.fromarray(image).convert("L"))
-    marked = np.repeat((110 + 0.5 * grey).clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    marked = np.repeat((80 + 0.65 * grey).clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
     wrong = labels != truth
     kinds = {
         _MISSED: wrong & (labels == 0),

@@ -1,0 +1,236 @@
+"""What the notebooks share: a clip to look at with its prompts, and tracks shown inline.
+
+A notebook works on the bundled dye clip until its parameters name a film.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+from samflow.demo import DEMO_SEED, write_dye_clip
+from samflow.errors import SamflowError
+from samflow.maskio import Track
+from samflow.overlay import Comparison, contact_sheet, evenly_spaced, show_video
+from samflow.plots.pictures import show_picture
+from samflow.prompts import Prompts, Region
+from samflow.synthetic import DyeClip
+from samflow.video import Video, VideoWriter
+
+if TYPE_CHECKING:
+    import IPython.display
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A film, where its prompts are kept, and what is known about it.
+
+    Parameters
+    ----------
+    film : Video
+        The whole film.
+    prompts_path : Path
+        The JSON file of the prompts; it may not exist yet.
+    frames : int
+        Length of the clip that the lesson looks at.
+    true_track : Track, optional
+        The true label maps of the film's frames, where they are known.
+    """
+
+    film: Video
+    prompts_path: Path
+    frames: int
+    true_track: Track | None = None
+
+    @property
+    def prompts(self) -> Prompts:
+        """The prompts as they are in the file.
+
+        Raises
+        ------
+        SamflowError
+            When there are none yet, or they don't belong to the film.
+        """
+        if not self.prompts_path.is_file():
+            raise SamflowError(
+                f"there are no prompts in {self.prompts_path}: draw them with notebook 02, or "
+                "give another PROMPTS."
+            )
+        prompts = Prompts.load(self.prompts_path)
+        if prompts.frame.index >= len(self.film):
+            raise SamflowError(
+                f"the prompts in {self.prompts_path} belong to frame {prompts.frame.index}, "
+                f"{self.film.name} has {len(self.film)} frames: give the prompts of this film."
+            )
+        prompts.check_frame(self.film[prompts.frame.index])
+        return prompts
+
+    @property
+    def video(self) -> Video:
+        """The clip: it starts at the frame that the prompts belong to."""
+        first = self.prompts.frame.index
+        return self.film[first : first + self.frames]
+
+    @property
+    def truth(self) -> list[np.ndarray] | None:
+        """True label map (H, W) uint8 of each frame of the clip, where they are known."""
+        if self.true_track is None:
+            return None
+        return [self.true_track.label_map_of(index) for index in self.video.indices]
+
+    @property
+    def dyes(self) -> dict[int, str]:
+        """Name by id of the regions that count in results: those that are not background."""
+        return {r.id: r.name for r in self.prompts.regions if not r.background}
+
+
+def open_lesson(
+    video: str | Path | None = None,
+    prompts: str | Path | None = None,
+    *,
+    folder: str | Path = "data",
+    frames: int = 30,
+    seed: int = DEMO_SEED,
+) -> Lesson:
+    """Open a film, or make the bundled dye clip.
+
+    Parameters
+    ----------
+    video : str or Path, optional
+        A film or a folder of images; by default the dye clip of 480x270 px, which is made in
+        `folder` when it is not there yet.
+    prompts : str or Path, optional
+        The JSON file of the prompts. By default the dye clip's own file, or
+        `<folder>/<name of the film>-prompts.json`.
+    folder : str or Path
+        Where clips and prompts lie.
+    frames : int
+        Length of the clip; of a film, what there is of it from the prompts' frame on.
+    seed : int
+        Of the dye clip.
+
+    Returns
+    -------
+    Lesson
+
+    Raises
+    ------
+    SamflowError
+        When the film can't be read.
+    """
+    if frames < 1:
+        raise SamflowError(f"frames must be at least 1, got {frames}.")
+    if video is not None:
+        film = Video(video)
+        own = Path(folder) / f"{film.path.stem}-prompts.json"
+        return Lesson(film, own if prompts is None else Path(prompts), frames)
+    home = Path(folder) / f"dye-{seed}-{frames}"
+    own = home / "prompts.json"
+    if not own.is_file():
+        write_dye_clip(home, DyeClip(seed, frames=frames))
+    path = own if prompts is None else Path(prompts)
+    return Lesson(Video(home / "clip.mp4"), path, frames, Track(home / "truth"))
+
+
+def foreground_points_only(prompts: Prompts, labels: np.ndarray, count: int = 1) -> Prompts:
+    """Replace every prompt by foreground points deep inside the regions of a label map.
+
+    Parameters
+    ----------
+    prompts : Prompts
+        Whose regions are prompted.
+    labels : (H, W) uint8
+        Label map of the same frame. A region with no pixel is left out.
+    count : int
+        Points in each region, far from each other.
+
+    Returns
+    -------
+    Prompts
+        Without boxes and without background points.
+    """
+    regions = []
+    for region in prompts.regions:
+        mask = np.pad(labels == region.id, 1)
+        points: list[tuple[float, float]] = []
+        while len(points) < count and mask.any():
+            depth = distance_transform_edt(mask)
+            y, x = np.unravel_index(int(depth.argmax()), depth.shape)
+            points.append((float(x - 1), float(y - 1)))
+            rows, columns = np.indices(mask.shape)
+            mask &= np.hypot(rows - y, columns - x) > 3 * depth[y, x]
+        if points:
+            update = {"box": None, "points": points, "point_labels": [1] * len(points)}
+            regions.append(region.model_copy(update=update))
+    return prompts.model_copy(update={"regions": regions, "background_points": []})
+
+
+def show_sheet(
+    video: Video,
+    tracks: Mapping[str, Sequence[np.ndarray]],
+    regions: Sequence[Region],
+    columns: int = 4,
+) -> "IPython.display.Image":
+    """Show evenly spaced frames of some tracks on one page, one row a track.
+
+    Parameters
+    ----------
+    video : Video
+        The clip.
+    tracks : mapping of title to sequence of (H, W) uint8
+        Label maps, one for each frame of the clip.
+    regions : sequence of Region
+        Names and colours.
+    columns : int
+        How many frames.
+
+    Returns
+    -------
+    IPython.display.Image
+        Shown when it is the last value of a cell; 1200 px wide at most.
+    """
+    times = video.timestamps - video.timestamps[0]
+    frames = [
+        (f"{times[i]:.2f} s", video[i], {name: maps[i] for name, maps in tracks.items()})
+        for i in evenly_spaced(len(video), columns)
+    ]
+    return show_picture(contact_sheet(frames, regions, max_width=1200))
+
+
+def show_tracks(
+    video: Video,
+    tracks: Mapping[str, Sequence[np.ndarray]],
+    regions: Sequence[Region],
+    path: str | Path,
+    max_mb: float = 0.15,
+) -> "IPython.display.Video":
+    """Write the overlays of some tracks side by side as a video, and play it.
+
+    Parameters
+    ----------
+    video : Video
+        The clip.
+    tracks : mapping of title to sequence of (H, W) uint8
+        Label maps, one for each frame of the clip.
+    regions : sequence of Region
+        Names and colours.
+    path : str or Path
+        The mp4 to write, in full size.
+    max_mb : float
+        What is embedded is scaled down to this size in MB.
+
+    Returns
+    -------
+    IPython.display.Video
+        Shown when it is the last value of a cell.
+    """
+    comparison = Comparison(video.size, list(tracks), regions)
+    times = video.timestamps - video.timestamps[0]
+    with VideoWriter(path, comparison.size, video.fps) as writer:
+        for index, image in enumerate(video):
+            labels = {name: np.asarray(maps[index], np.uint8) for name, maps in tracks.items()}
+            writer.write(comparison.frame(image, labels, times[index], index), times[index])
+    return show_video(path, max_mb)
