@@ -1,12 +1,15 @@
 """Exports read back by the libraries that they are for."""
 
+import json
 import sys
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
 import pytest
 import tifffile
 from PIL import Image
+from pycocotools import mask as run_lengths
 from pycocotools.coco import COCO
 from runs import NAMES, change_record, write_run
 from vos_benchmark.benchmark import VideoEvaluator
@@ -14,6 +17,8 @@ from vos_benchmark.benchmark import VideoEvaluator
 from samflow.cli import main
 from samflow.errors import SamflowError
 from samflow.export import EXPORT_FORMATS, export
+from samflow.export.cvat import mask_to_cvat
+from samflow.maskio import write_label_map
 
 SIZE, FRAMES = (36, 52), 5
 TIMES = np.arange(FRAMES) / 25
@@ -63,6 +68,118 @@ def test_coco_is_read_by_pycocotools(run, tmp_path, capsys):
                 assert annotation["area"] == mask.sum() > 0
                 rebuilt[mask] = annotation["category_id"]
             np.testing.assert_array_equal(rebuilt, labels)
+
+
+def test_coco_video_holds_each_regions_life(run, tmp_path):
+    """Decoded by pycocotools, whose run lengths YouTube-VIS uses."""
+    export(run, "coco-video", tmp_path / "out")
+    for name, maps in MASKS.items():
+        content = json.loads((tmp_path / "out" / f"{name}.json").read_text(encoding="utf-8"))
+        (video,) = content["videos"]
+        assert (video["width"], video["height"], video["length"]) == (*SIZE[::-1], FRAMES)
+        assert video["file_names"] == [f"clip/{i:05d}.jpg" for i in range(FRAMES)]
+        assert {c["id"]: c["name"] for c in content["categories"]} == {i: NAMES[i] for i in (1, 2)}
+        rebuilt = np.zeros_like(maps)
+        for annotation in content["annotations"]:
+            assert annotation["video_id"] == video["id"]
+            lists = [annotation[key] for key in ("segmentations", "bboxes", "areas")]
+            for frame, (lengths, box, area) in enumerate(zip(*lists, strict=True)):
+                if lengths is None:
+                    assert box is None
+                    assert area is None
+                    continue
+                mask = run_lengths.decode(lengths).astype(bool)
+                rows, columns = np.nonzero(mask)
+                x, y, width, height = box
+                assert (x, y, x + width, y + height) == (
+                    columns.min(),
+                    rows.min(),
+                    columns.max() + 1,
+                    rows.max() + 1,
+                )
+                assert area == mask.sum()
+                rebuilt[frame][mask] = annotation["category_id"]
+        np.testing.assert_array_equal(rebuilt, maps)
+        gone = next(a for a in content["annotations"] if a["category_id"] == 2)
+        assert [frame is None for frame in gone["areas"]] == [False, False, False, True, False]
+
+
+def test_a_region_that_is_never_there_has_no_annotation(tmp_path):
+    maps = np.zeros((2, *SIZE), np.uint8)
+    maps[:, 3:9, 4:20] = 1
+    run = write_run(tmp_path, {"sam": maps}, [0.0, 0.04])
+    (path,) = export(run, "coco-video", tmp_path / "video")
+    content = json.loads(path.read_text())
+    assert [a["category_id"] for a in content["annotations"]] == [1]
+    assert [c["id"] for c in content["categories"]] == [1, 2]
+    (path,) = export(run, "cvat", tmp_path / "cvat")
+    root = ElementTree.parse(path).getroot()
+    assert {mask.get("label") for mask in root.iter("mask")} == {"upper dye"}
+
+
+def read_cvat_mask(element, size):
+    """Decode a mask from CVAT's description of its format alone.
+
+    `rle` counts the pixels of the box row by row, first those outside of the mask.
+    """
+    box = {key: int(element.get(key)) for key in ("left", "top", "width", "height")}
+    values = []
+    for number, count in enumerate(element.get("rle").split(", ")):
+        values += [number % 2 == 1] * int(count)
+    mask = np.zeros(size, bool)
+    part = np.array(values).reshape(box["height"], box["width"])
+    rows = slice(box["top"], box["top"] + box["height"])
+    mask[rows, box["left"] : box["left"] + box["width"]] = part
+    return mask
+
+
+def test_cvat_is_read_as_its_format_says(run, tmp_path):
+    export(run, "cvat", tmp_path / "out")
+    for name, maps in MASKS.items():
+        root = ElementTree.parse(tmp_path / "out" / f"{name}.xml").getroot()
+        assert root.tag == "annotations"
+        assert root.findtext("version") == "1.1"
+        labels = {e.findtext("name"): e.findtext("color") for e in root.iter("label")}
+        assert labels == {r.name: r.color for r in run.result_regions}
+        images = root.findall("image")
+        assert [e.get("id") for e in images] == [str(i) for i in range(FRAMES)]
+        assert images[2].get("name") == "frame_000002"
+        ids = {name: label for label, name in NAMES.items()}
+        for image, expected in zip(images, maps, strict=True):
+            assert (int(image.get("height")), int(image.get("width"))) == SIZE
+            rebuilt = np.zeros(SIZE, np.uint8)
+            for element in image.findall("mask"):
+                rebuilt[read_cvat_mask(element, SIZE)] = ids[element.get("label")]
+            np.testing.assert_array_equal(rebuilt, expected)
+
+
+def test_cvats_published_example_is_what_we_would_write():
+    """The mask in the documentation of CVAT's XML format 1.1."""
+    rle = (
+        "3, 5, 7, 7, 5, 9, 3, 11, 2, 11, 2, 12, 1, 12, 1, 26, 1, 12, 1, 12, 2, 11, 3, 9, 5, 7, 7, "
+        "5, 3"
+    )
+    attributes = {"left": "707", "top": "888", "width": "13", "height": "15"}
+    element = ElementTree.Element("mask", {"rle": rle, **attributes})
+    assert mask_to_cvat(read_cvat_mask(element, (1200, 1600))) == {"rle": rle, **attributes}
+
+
+def test_cvat_numbers_frames_as_the_film_does_and_escapes_names(tmp_path):
+    maps = np.ones((5, *SIZE), np.uint8)
+    run = write_run(tmp_path, {"sam": maps[2:]}, np.arange(5) / 25, first=2)
+    names = ['<b>&"upper"\'', "lower dye", "bottom"]
+    regions = [
+        region.model_copy(update={"name": name})
+        for region, name in zip(run.record.prompts.regions, names, strict=True)
+    ]
+    prompts = run.record.prompts.model_copy(update={"regions": regions})
+    (path,) = export(change_record(run, prompts=prompts), "cvat", tmp_path / "out")
+    root = ElementTree.parse(path).getroot()
+    assert [(e.get("id"), e.get("name")) for e in root.findall("image")] == [
+        (str(i), f"frame_{i:06d}") for i in (2, 3, 4)
+    ]
+    assert {e.get("label") for e in root.iter("mask")} == {names[0]}
+    assert next(root.iter("label")).findtext("name") == names[0]
 
 
 def test_davis_is_read_by_vos_benchmark(run, tmp_path):
@@ -163,7 +280,7 @@ def test_equal_runs_give_equal_bytes_and_strategies_can_be_chosen(run, tmp_path,
 @pytest.mark.parametrize(
     ("format_name", "strategies", "message"),
     [
-        ("png", None, "format 'png' is unknown: choose from coco, davis, tiff, npz, csv"),
+        ("png", None, "format 'png' is unknown: choose from coco, coco-video, cvat, davis"),
         ("tiff", ["sam"], "has no strategy 'sam': it has xmem, refined-box"),
         ("tiff", [], "no strategy to export"),
         ("csv", None, "has no measures.csv: run samflow measure on it first"),
@@ -183,16 +300,32 @@ def test_runs_and_folders_that_cannot_be_used(run, tmp_path):
     assert (tmp_path / "notes.txt").read_text() == "mine"
     with pytest.raises(SamflowError, match="has 2 of 5 frames: finish it"):
         export(change_record(run, frames_done=2), "npz", tmp_path / "out")
-    (run.folder / "measures.csv").write_text("strategy,frame\nxmem,0\n")
     run = change_record(run, frames_done=FRAMES)
-    with pytest.raises(SamflowError, match="lacks the column time_s"):
-        export(run, "csv", tmp_path / "out")
+    for text, message in (
+        ("strategy,frame\nxmem,0\n", "lacks the column time_s"),
+        ("", "is no table"),
+        ("strategy,frame,time_s,region\nxmem,0,0,1\n", "has no strategy 'refined-box'"),
+    ):
+        (run.folder / "measures.csv").write_text(text)
+        with pytest.raises(SamflowError, match=message):
+            export(run, "csv", tmp_path / "out")
     path = run.mask_folder("refined-box") / "00004.png"
     path.write_bytes(path.read_bytes()[:90])
-    for format_name in ("coco", "davis", "tiff", "npz"):
+    for format_name in EXPORT_FORMATS[:-1]:
         with pytest.raises(SamflowError, match="damaged PNG"):
             export(run, format_name, tmp_path / "out")
         assert {path.name for path in tmp_path.iterdir()} == {"clip.mp4", "run", "notes.txt"}
+
+
+def test_masks_of_another_size_than_the_film(run, tmp_path):
+    for index in range(FRAMES):
+        path = run.mask_folder("xmem") / f"{index:05d}.png"
+        write_label_map(path, np.zeros((9, 7), np.uint8))
+    message = "holds label maps of 7x9 px, the run's frames have 52x36 px"
+    for format_name in EXPORT_FORMATS:
+        with pytest.raises(SamflowError, match=message):
+            export(run, format_name, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_command(run, tmp_path, monkeypatch, capsys):

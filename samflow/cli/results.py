@@ -59,7 +59,14 @@ def measure_command(
 @app.command("export")
 def export_command(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
-    format_name: Annotated[str, typer.Option("--format", help="coco, davis, tiff, npz or csv.")],
+    format_name: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="coco (an image each frame), coco-video (as YouTube-VIS), cvat (CVAT 1.1 XML), "
+            "davis (palette PNGs), tiff (a stack), npz (NumPy), or csv (the quantities).",
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder to make.")],
     strategies: Annotated[str | None, typer.Option(help="Comma-separated; default all.")] = None,
 ) -> None:

@@ -97,8 +97,7 @@ def plot_spread(
             _draw_band(axes, rows)
             if truth is not None:
                 true = truth[truth["region"] == region]
-                style = {"color": "black", "linestyle": "--", "linewidth": 1.1}
-                axes.plot(true["time_s"], true[column], label="truth", **style)
+                axes.plot(true["time_s"], true[column], "k--", linewidth=1.1, label="truth")
     finish(figure, grid, path)
 
 
