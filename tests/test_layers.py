@@ -10,9 +10,10 @@ ROOT = Path(__file__).parents[1] / "samflow"
 HOUSE = [
     {"errors"},
     {"files", "device"},
-    {"video", "acquire", "prompts", "masks", "weights", "lockstep"},
+    {"video", "acquire", "prompts", "masks", "weights", "lockstep", "notebooks"},
     {"sam", "xmem", "maskio", "overlay", "metrics", "measure", "plots", "synthetic"},
     {"strategies", "record"},
+    {"report"},
     {"run", "segment", "compare", "score", "quantities", "export", "folders", "training"},
     {"demo"},
     {"cli", "widget", "lesson"},
