@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.figure import Figure
 from scipy.ndimage import distance_transform_edt
 
 from samflow.demo import DEMO_SEED, write_dye_clip
 from samflow.errors import SamflowError
 from samflow.maskio import Track
+from samflow.metrics import drift_scores, drift_signs, score_track
 from samflow.overlay import Comparison, contact_sheet, evenly_spaced, show_video
+from samflow.plots.lines import score_lines
 from samflow.plots.pictures import show_picture
 from samflow.prompts import Prompts, Region
+from samflow.strategies import Frame, Strategy
 from samflow.synthetic import DyeClip
 from samflow.video import Video, VideoWriter
 
@@ -168,6 +172,63 @@ def foreground_points_only(prompts: Prompts, labels: np.ndarray, count: int = 1)
     return prompts.model_copy(update={"regions": regions, "background_points": []})
 
 
+def carry(
+    strategies: Mapping[str, Strategy], video: Video, first: np.ndarray
+) -> dict[str, list[np.ndarray]]:
+    """Take strategies through a clip, all with the same first label map.
+
+    Parameters
+    ----------
+    strategies : mapping of title to Strategy
+        Those that share an XMem or a SAM, as `samflow.build_strategies` makes them, compute it once
+        a frame.
+    video : Video
+        The clip.
+    first : (H, W) uint8
+        Label map of its first frame, background regions included.
+
+    Returns
+    -------
+    dict of title to list of (H, W) uint8
+        The label map of every frame, background regions included.
+    """
+    maps: dict[str, list[np.ndarray]] = {title: [] for title in strategies}
+    for index, image in enumerate(video):
+        frame = Frame(image, index)
+        for title, strategy in strategies.items():
+            labels = strategy.step(frame) if index else strategy.start(frame, first)
+            maps[title].append(labels)
+    return maps
+
+
+def show_scores(
+    lesson: Lesson, tracks: Mapping[str, Sequence[np.ndarray]], order: Sequence[str] = ()
+) -> Figure:
+    """Draw the overlap J of each dye with the truth, frame by frame; without truth, signs of drift.
+
+    Parameters
+    ----------
+    lesson : Lesson
+        With the clip that the tracks belong to.
+    tracks : mapping of title to sequence of (H, W) uint8
+        Label maps, one for each frame of the clip.
+    order : sequence of str
+        Titles in the order of their colours, as in `samflow.plots.lines.line_panels`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Shown when it is the last value of a cell.
+    """
+    truth, dyes = lesson.truth, lesson.dyes
+    if truth is None:
+        drift = drift_scores(drift_signs(tracks, lesson.video, dyes))
+        tables = {name: drift[drift["strategy"] == name] for name in tracks}
+        return score_lines(tables, dyes, score="drift", order=order)
+    scores = {name: score_track(maps, truth, dyes) for name, maps in tracks.items()}
+    return score_lines(scores, dyes, order=order)
+
+
 def show_sheet(
     video: Video,
     tracks: Mapping[str, Sequence[np.ndarray]],
@@ -190,14 +251,14 @@ def show_sheet(
     Returns
     -------
     IPython.display.Image
-        Shown when it is the last value of a cell; 1200 px wide at most.
+        Shown when it is the last value of a cell; 1000 px wide at most.
     """
     times = video.timestamps - video.timestamps[0]
     frames = [
         (f"{times[i]:.2f} s", video[i], {name: maps[i] for name, maps in tracks.items()})
         for i in evenly_spaced(len(video), columns)
     ]
-    return show_picture(contact_sheet(frames, regions, max_width=1200))
+    return show_picture(contact_sheet(frames, regions, max_width=1000), quality=75)
 
 
 def show_tracks(
@@ -205,7 +266,7 @@ def show_tracks(
     tracks: Mapping[str, Sequence[np.ndarray]],
     regions: Sequence[Region],
     path: str | Path,
-    max_mb: float = 0.15,
+    max_mb: float = 0.1,
 ) -> "IPython.display.Video":
     """Write the overlays of some tracks side by side as a video, and play it.
 

@@ -58,7 +58,7 @@ def line_panels(
         raise SamflowError("there is nothing to plot: give at least one panel.")
     drawn = dict.fromkeys(name for lines in panels.values() for name in lines)
     styles = line_styles(dict.fromkeys([*order, *drawn]))
-    figure = Figure(figsize=(min(9.0, 4.5 * len(panels)), 3.0), dpi=100, layout="constrained")
+    figure = Figure(figsize=(min(9.0, 2.5 + 3.5 * len(panels)), 3.0), dpi=100, layout="constrained")
     row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (title, lines) in zip(row, panels.items(), strict=True):
         for name, values in lines.items():
@@ -76,6 +76,7 @@ def line_panels(
         axes.set_xlabel(xlabel)
         axes.set_ylim(*ylim)
         tidy(axes)
+        axes.tick_params(labelsize=8)
     row[0].set_ylabel(ylabel, fontsize=9)
     if len(drawn) > 1:
         legend(figure, row[0])

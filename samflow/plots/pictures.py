@@ -228,13 +228,13 @@ def _mark_mistakes(image: np.ndarray, labels: np.ndarray, truth: np.ndarray) -> 
 def _grid(
     pictures: Mapping[str, np.ndarray], columns: int, width: float, above: float = 0.0
 ) -> tuple[Figure, list[Axes]]:
-    """Figure with a titled, empty panel for each picture, as high as the first one needs."""
+    """Figure with a titled, empty panel for each picture, as high as the tallest one needs."""
     if not pictures:
         raise SamflowError("there is nothing to draw: give at least one picture.")
-    height, across = next(iter(pictures.values())).shape[:2]
+    aspect = max(picture.shape[0] / picture.shape[1] for picture in pictures.values())
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
-    row_height = width / columns * height / across + _TITLE
+    row_height = width / columns * aspect + _TITLE
     figure = Figure(figsize=(width, rows * row_height + above), dpi=100)
     figure.set_layout_engine("constrained", w_pad=0.03, h_pad=0.03)
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
