@@ -34,17 +34,41 @@ def test_filled_mask_equals_binary_fill_holes(plane):
     np.testing.assert_array_equal(filled > 0, ndimage.binary_fill_holes(plane > 0))
 
 
-@given(planes)
-def test_filling_only_raises_and_only_up_to_the_flood_level(plane):
-    filled = fill_holes(plane)
-    seed = np.full_like(plane, plane.max())
-    seed[[0, -1]], seed[:, [0, -1]] = plane[[0, -1]], plane[:, [0, -1]]
+def _reconstructed(plane, threshold, max_area):
+    """Holes filled by scikit-image: reconstruction by erosion, kept where it reaches a hole."""
     cross = ndimage.generate_binary_structure(2, 1)
-    level = reconstruction(seed, plane, method="erosion", footprint=cross)
-    changed = filled != plane
+    inside = ndimage.binary_fill_holes(plane > threshold) & (plane <= threshold)
+    numbers, _ = ndimage.label(inside, cross)
+    areas = np.bincount(numbers.ravel())
+    holes = inside & (areas <= (plane.size if max_area is None else max_area))[numbers]
+    if not holes.any():
+        return plane
+    way_out = (plane <= threshold) & ~holes
+    way_out[[0, -1]] = way_out[:, [0, -1]] = True
+    seed = np.where(way_out, plane, plane.max())
+    level = reconstruction(seed, plane, method="erosion", footprint=cross).astype(plane.dtype)
+    basins, _ = ndimage.label(level > plane, cross)
+    return np.where(np.isin(basins, basins[holes]) & (basins > 0), level, plane)
+
+
+@given(planes, st.integers(-2, 2), st.none() | st.integers(1, 20))
+@settings(max_examples=300)
+def test_filling_is_the_reconstruction_by_erosion_at_the_holes(plane, threshold, max_area):
+    filled = fill_holes(plane, threshold, max_area)
+    np.testing.assert_array_equal(filled, _reconstructed(plane, threshold, max_area))
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.0, 5.0), st.sampled_from([None, 6, 40]))
+@settings(max_examples=40, deadline=None)
+def test_filling_smooth_and_rough_logits_is_the_reconstruction(seed, sigma, max_area):
+    rough = np.random.default_rng(seed).normal(size=(60, 90))
+    plane = ndimage.gaussian_filter(rough, sigma).astype(np.float32)
+    plane += np.float32(0.6 * plane.std())
+    filled = fill_holes(plane, 0.0, max_area)
+    np.testing.assert_array_equal(filled, _reconstructed(plane, 0.0, max_area))
     assert (filled >= plane).all()
-    np.testing.assert_array_equal(filled[changed], level[changed])
-    np.testing.assert_array_equal(fill_holes(filled), filled)
+    if max_area is None:
+        np.testing.assert_array_equal(fill_holes(filled), filled)
 
 
 @given(planes, st.integers(0, 20))

@@ -1,0 +1,75 @@
+"""From a binary mask to the low-resolution logits that SAM takes as a mask prompt."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from samflow.errors import SamflowError
+
+
+def mask_to_low_res_logits(
+    mask: np.ndarray,
+    image_size: int = 1024,
+    mask_size: int = 256,
+    value: float = 18.0,
+    coverage: float = 0.0,
+) -> np.ndarray:
+    """Turn a binary mask into the low-resolution logits that SAM takes as a mask prompt.
+
+    Parameters
+    ----------
+    mask : ndarray
+        (H, W) bool, or numbers of which 0 is outside.
+    image_size : int
+        Side of the model's square input, px (`Sam.image_size`).
+    mask_size : int
+        Side of the model's low-resolution logits, cells (`Sam.mask_size`).
+    value : float
+        Foreground cells become `value`, all others, padding included, `-value`.
+    coverage : float
+        A cell is foreground when the share of it that the mask covers exceeds this, in [0, 1).
+
+    Returns
+    -------
+    ndarray
+        (1, mask_size, mask_size) float32.
+
+    Notes
+    -----
+    The inverse of SAM's post-processing (`Sam.postprocess_masks`): the mask is scaled like the
+    image, longest side to `image_size`, padded right and bottom to a square, and reduced to cells.
+    A cell's share is the exact area of the mask inside it, so that a thread thinner than a cell is
+    not lost. The decoder's own outputs lie within about +-18; given 0 and 1, SAM finds background
+    everywhere.
+
+    Examples
+    --------
+    >>> mask_to_low_res_logits(np.ones((2, 4), bool), image_size=8, mask_size=4)[0].tolist()[1:3]
+    [[18.0, 18.0, 18.0, 18.0], [-18.0, -18.0, -18.0, -18.0]]
+    """
+    mask = np.asarray(mask)
+    if mask.ndim != 2:
+        raise SamflowError(f"expected a mask (H, W), got shape {mask.shape}.")
+    if not 0 <= coverage < 1:
+        raise SamflowError(f"coverage is a share in [0, 1), got {coverage}.")
+    scale = image_size / max(mask.shape)
+    # rounded like segment_anything's ResizeLongestSide
+    down, across = (
+        _overlap(length, int(length * scale + 0.5), image_size, mask_size) for length in mask.shape
+    )
+    share = down @ (mask != 0).astype(np.float64) @ across.T  # (mask_size, mask_size)
+    # sums of exact shares may miss 0 or `coverage` by rounding
+    foreground = share > coverage + 1e-9
+    return np.where(foreground, value, -value).astype(np.float32)[None]
+
+
+@lru_cache(maxsize=16)
+def _overlap(length: int, resized: int, image_size: int, mask_size: int) -> np.ndarray:
+    """Share of each cell that each pixel covers along one axis: (mask_size, length) float64."""
+    cell = image_size / mask_size
+    cells = np.arange(mask_size)[:, None] * cell
+    pixels = np.arange(length)[None] * (resized / length)
+    covered = np.minimum(cells + cell, pixels + resized / length) - np.maximum(cells, pixels)
+    share = np.clip(covered, 0, None) / cell
+    share.setflags(write=False)
+    return share
