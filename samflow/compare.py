@@ -9,7 +9,7 @@ from samflow.errors import SamflowError
 from samflow.maskio import Track
 from samflow.overlay import Comparison, contact_sheet, evenly_spaced
 from samflow.record import Run
-from samflow.strategies import STRATEGY_TITLES
+from samflow.strategies import TITLES
 from samflow.video import VideoWriter
 
 # more panels than this are too small to judge
@@ -93,7 +93,7 @@ def _tracks(runs: Sequence[Run]) -> dict[str, Track]:
             )
         run.check_finished()
         for name in run.strategies:
-            title = STRATEGY_TITLES[name]
+            title = TITLES[name]
             tracks[f"{run.folder.name}: {title}" if len(runs) > 1 else title] = run.track(name)
     if len(tracks) > MAX_PANELS:
         raise SamflowError(

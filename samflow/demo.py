@@ -18,6 +18,8 @@ from samflow.synthetic import DyeClip
 from samflow.video import Video, VideoWriter
 
 DEMO_SEED = 3
+# one baseline beside the strategies: with the film a grid of three by two
+DEMO_STRATEGIES = (*STRATEGY_NAMES, "nearest-colour")
 
 
 def write_dye_clip(folder: Path, clip: DyeClip) -> Prompts:
@@ -57,7 +59,7 @@ def demo(
     out: str | Path,
     frames: int = 60,
     seed: int = DEMO_SEED,
-    strategies: tuple[str, ...] = STRATEGY_NAMES,
+    strategies: tuple[str, ...] = DEMO_STRATEGIES,
 ) -> tuple[Run, pd.DataFrame]:
     """Make a dye clip, run strategies over it with the demo weights, score them.
 
@@ -70,6 +72,7 @@ def demo(
     seed : int
         Of the synthetic flow.
     strategies : tuple of str
+        By default the four, and the nearest colour as a baseline.
 
     Returns
     -------

@@ -23,7 +23,7 @@ from samflow.prompts import Prompts
 from samflow.record import Run
 from samflow.run import RunOptions, run
 from samflow.sam import Sam
-from samflow.strategies import STRATEGY_NAMES
+from samflow.strategies import BASELINE_NAMES, STRATEGY_NAMES, FlowStrategy
 from samflow.synthetic import DyeClip
 from samflow.video import Video, video_to_frames
 from samflow.xmem import Tracker
@@ -75,7 +75,8 @@ def test_the_folder_holds_what_the_design_says(inputs, whole):
     assert record["strategies"] == list(STRATEGY_NAMES)
     assert set(record["models"]) == {"sam", "xmem"}
     assert all(len(model["sha256"]) == 64 for model in record["models"].values())
-    assert set(record["seconds"]) >= {"decode", "sam encode", "xmem", "sam decode", "write"}
+    stages = {"decode", "sam encode", "first masks", "overlay", "write"}
+    assert set(record["seconds"]) == stages | set(STRATEGY_NAMES)
     for name in STRATEGY_NAMES:
         files = sorted(path.name for path in (whole.folder / "masks" / name).iterdir())
         assert files == [f"{index:05d}.png" for index in range(FRAMES)]
@@ -147,6 +148,37 @@ def test_xmem_alone_needs_sam_for_the_first_frame_only(inputs, tmp_path, monkeyp
     monkeypatch.setattr(Sam, "embed", lambda self, image: frames.append(1) or embed(self, image))
     run(inputs[0], inputs[1], tmp_path / "run", _options(inputs, strategies=("xmem",)))
     assert len(frames) == 1
+
+
+def test_baselines_alone_need_sam_for_the_first_frame_and_no_xmem(inputs, tmp_path, monkeypatch):
+    frames = []
+    embed = Sam.embed
+    monkeypatch.setattr(Sam, "embed", lambda self, image: frames.append(1) or embed(self, image))
+    options = _options(inputs, strategies=BASELINE_NAMES, xmem="no such file")
+    finished = run(inputs[0], inputs[1], tmp_path / "run", options)
+    assert len(frames) == 1
+    assert set(finished.record.models) == {"sam"}
+    for name in BASELINE_NAMES:
+        assert set(np.unique(np.stack(list(finished.track(name))))) <= {0, 1, 2}
+        assert finished.record.seconds[name] > 0
+
+
+def test_interrupted_baselines_end_with_the_same_bytes(inputs, tmp_path, monkeypatch):
+    options = _options(inputs, strategies=BASELINE_NAMES)
+    unbroken = run(inputs[0], inputs[1], tmp_path / "unbroken", options)
+    step = FlowStrategy.step
+
+    def failing(self, frame):
+        if frame.index == 8:
+            raise _PowerCutError
+        return step(self, frame)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FlowStrategy, "step", failing)
+        with pytest.raises(_PowerCutError):
+            run(inputs[0], inputs[1], tmp_path / "run", options)
+    resumed = run(inputs[0], inputs[1], tmp_path / "run", options, resume=True)
+    assert _bytes(resumed.folder) == _bytes(unbroken.folder)
 
 
 class _PowerCutError(Exception):

@@ -13,7 +13,9 @@ from samflow.masks import fill_holes, mask_to_low_res_logits
 from samflow.prompts import FrameReference, Prompts, Region
 from samflow.sam import Sam
 from samflow.strategies import (
+    BASELINE_NAMES,
     STRATEGY_NAMES,
+    TITLES,
     Frame,
     PromptOptions,
     XMemStrategy,
@@ -154,7 +156,7 @@ def test_together_equals_alone_bit_for_bit(sam, network, clip):
         np.testing.assert_array_equal(together[name], alone[name])
 
 
-@pytest.mark.parametrize("name", STRATEGY_NAMES)
+@pytest.mark.parametrize("name", TITLES)
 def test_a_saved_state_goes_on_the_same(sam, network, clip, name):
     whole = _walk(build_strategies([name], sam, network), clip)[name]
     first = build_strategies([name], sam, network)
@@ -177,11 +179,12 @@ def test_a_vanished_label_stays_vanished(sam, clip):
     np.testing.assert_array_equal(strategy.start(Frame(image, 0), empty), empty)
 
 
-def test_start_begins_a_clip_anew(sam, network, clip):
-    strategies = build_strategies(["xmem"], sam, network)
+@pytest.mark.parametrize("name", ["xmem", *BASELINE_NAMES])
+def test_start_begins_a_clip_anew(sam, network, clip, name):
+    strategies = build_strategies([name], sam, network)
     first = _walk(strategies, clip)
     again = _walk(strategies, clip)
-    np.testing.assert_array_equal(first["xmem"], again["xmem"])
+    np.testing.assert_array_equal(first[name], again[name])
 
 
 def test_first_frame_merges_regions_by_their_ids(sam, clip):
@@ -215,7 +218,8 @@ def test_mistakes(sam, network, clip):
         build_strategies([], sam)
     with pytest.raises(SamflowError, match="need an XMem network"):
         build_strategies(["refined"], sam)
-    with pytest.raises(SamflowError, match="call start first"):
-        build_strategies(["sam"], sam)["sam"].step(Frame(clip[0][0]))
+    for name in ("sam", *BASELINE_NAMES):
+        with pytest.raises(SamflowError, match="call start first"):
+            build_strategies([name], sam)[name].step(Frame(clip[0][0]))
     with pytest.raises(SamflowError, match="has nothing to track"):
         XMemStrategy(network).start(Frame(clip[0][0]), np.zeros(SIZE, np.uint8))

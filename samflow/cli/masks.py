@@ -25,13 +25,14 @@ def demo_command(
     out: Annotated[Path, typer.Option(help="Run folder to make.")] = Path("runs/demo"),
     frames: Annotated[int, typer.Option(min=1, help="Length of the clip.")] = 60,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the synthetic flow.")] = None,
-    strategies: Annotated[str | None, typer.Option(help="Comma-separated; default all.")] = None,
+    strategies: Annotated[
+        str | None, typer.Option(help="As of samflow run; default its four and nearest-colour.")
+    ] = None,
 ) -> None:
     """Make a dye clip, run all strategies with the demo weights, score them. Offline, on a CPU."""
-    from samflow.demo import DEMO_SEED, demo
-    from samflow.strategies import STRATEGY_NAMES
+    from samflow.demo import DEMO_SEED, DEMO_STRATEGIES, demo
 
-    names = STRATEGY_NAMES if strategies is None else split_names(strategies)
+    names = DEMO_STRATEGIES if strategies is None else split_names(strategies)
     run, summary = demo(out, frames, DEMO_SEED if seed is None else seed, names)
     print_scores(summary, {str(r.id): r.name for r in run.result_regions})
     console.print(f"comparison video: {run.folder / 'comparison.mp4'}")
@@ -83,7 +84,11 @@ def run_command(
     prompts: PromptsFile,
     out: Annotated[Path, typer.Option(help="Run folder to make or to go on with.")],
     strategies: Annotated[
-        str, typer.Option(help="Comma-separated, any of xmem, sam, refined, refined-box.")
+        str,
+        typer.Option(
+            help="Comma-separated, any of xmem, sam, refined, refined-box, and of the baselines "
+            "nearest-colour, threshold, kmeans, gmm, grabcut, flow."
+        ),
     ] = "xmem,sam,refined,refined-box",
     sam: SamName = "vit_h",
     xmem: XMemName = "XMem",

@@ -17,7 +17,7 @@ class RunOptions:
     Parameters
     ----------
     strategies : sequence of str
-        Of `samflow.strategies.STRATEGY_NAMES`.
+        Of `samflow.strategies.STRATEGY_NAMES` and `BASELINE_NAMES`.
     sam, xmem : str
         Registry name or file of the weights.
     device : str

@@ -20,7 +20,7 @@ from samflow.overlay import Comparison
 from samflow.record import Run, RunRecord
 from samflow.run.options import RunOptions
 from samflow.sam import Sam
-from samflow.strategies import STRATEGY_TITLES, Frame, Strategy, segment_first_frame
+from samflow.strategies import TITLES, Frame, Strategy, needs_sam, segment_first_frame
 from samflow.video import Video, VideoWriter, concatenate_videos
 
 
@@ -60,7 +60,7 @@ class Runner:
         self.options = options
         self.prompting = options.prompting(clip.size)
         self.watch = Stopwatch()
-        titles = [STRATEGY_TITLES[name] for name in strategies]
+        titles = [TITLES[name] for name in strategies]
         self.comparison = Comparison(clip.size, titles, record.prompts.regions)
 
     def go(self, sam: Sam, resume: bool) -> None:
@@ -110,7 +110,7 @@ class Runner:
                 results = self._segment(sam, frame)
                 time = float(self.clip.timestamps[frame.index] - self.clip.timestamps[0])
                 with self.watch("overlay"):
-                    panels = {STRATEGY_TITLES[name]: labels for name, labels in results.items()}
+                    panels = {TITLES[name]: labels for name, labels in results.items()}
                     picture = self.comparison.frame(frame.image, panels, time, frame.index)
                 with self.watch("write"):
                     for name, labels in results.items():
@@ -126,12 +126,12 @@ class Runner:
     def _segment(self, sam: Sam, frame: Frame) -> dict[str, np.ndarray]:
         """Every strategy's result for the next frame, without background regions."""
         prompts = self.record.prompts
-        if frame.index == 0 or set(self.strategies) != {"xmem"}:
+        if frame.index == 0 or needs_sam(self.strategies):
             with self.watch("sam encode"):
                 frame.embedding(sam)
         first = None
         if frame.index == 0:
-            with self.watch("sam decode"):
+            with self.watch("first masks"):
                 first = segment_first_frame(
                     sam, frame, prompts, self.options.use_points, self.prompting
                 )
@@ -142,7 +142,7 @@ class Runner:
                     _advance(owner, frame, first)
         results = {}
         for name, strategy in self.strategies.items():
-            with self.watch("xmem" if name == "xmem" else "sam decode"):
+            with self.watch(name):
                 labels = _advance(strategy, frame, first)
             results[name] = without_labels(labels, prompts.background_ids)
         return results

@@ -48,10 +48,15 @@ def run(
     Notes
     -----
     Frames are streamed: memory does not depend on the clip's length. Each is decoded once, encoded
-    by SAM once and tracked by XMem once. Every `save_every` frames the strategies' states and a
-    finished part of the comparison video are saved; a killed run goes on from there and ends with
-    the same masks and video, byte for byte, where the networks compute with one thread: sums over
-    several threads may round differently from run to run.
+    by SAM once and tracked by XMem once, where a strategy needs it. The first frame's masks are
+    SAM's for every strategy, baselines included. Every `save_every` frames the strategies' states
+    and a finished part of the comparison video are saved; a killed run goes on from there and ends
+    with the same masks and video, byte for byte, where the networks compute with one thread: sums
+    over several threads may round differently from run to run.
+
+    `seconds` in `run.json` has the stages that strategies share (`decode`, `sam encode`,
+    `first masks`, `overlay`, `write`) and one for each strategy under its name, without what is
+    shared: `xmem` is also what the strategies that refine XMem wait for.
     """
     options = options or RunOptions()
     folder = Path(out)

@@ -13,6 +13,17 @@ STRATEGY_TITLES = {
     "refined-box": "SAM refining XMem (box only)",
 }
 STRATEGY_NAMES = tuple(STRATEGY_TITLES)
+# what people do without a network, to compare with
+BASELINE_TITLES = {
+    "nearest-colour": "nearest colour",
+    "threshold": "colour thresholds",
+    "kmeans": "k-means of colours",
+    "gmm": "Gaussian mixture of colours",
+    "grabcut": "GrabCut from frame to frame",
+    "flow": "optical flow",
+}
+BASELINE_NAMES = tuple(BASELINE_TITLES)
+TITLES = STRATEGY_TITLES | BASELINE_TITLES
 
 
 class Frame:

@@ -1,11 +1,14 @@
-"""Strategies by name, sharing one SAM and one XMem."""
+"""Strategies and baselines by name, sharing one SAM and one XMem."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from samflow.errors import SamflowError
 from samflow.sam import Sam
-from samflow.strategies.base import STRATEGY_NAMES, Strategy
+from samflow.strategies.base import TITLES, Strategy
+from samflow.strategies.by_color import COLOR_METHODS, ColorStrategy
 from samflow.strategies.prompting import PromptOptions
+from samflow.strategies.with_flow import FlowStrategy
+from samflow.strategies.with_grabcut import GrabCutStrategy
 from samflow.strategies.with_sam import RefinedStrategy, SamStrategy
 from samflow.strategies.with_xmem import XMemStrategy
 from samflow.xmem import XMem
@@ -23,10 +26,10 @@ def build_strategies(
     Parameters
     ----------
     names : sequence of str
-        Of `STRATEGY_NAMES`, each once.
+        Of `STRATEGY_NAMES` and `BASELINE_NAMES`, each once.
     sam : Sam
     network : XMem, optional
-        Needed by all but `sam`.
+        Needed by `xmem`, `refined` and `refined-box`.
     size : int, optional
         XMem's working size, px.
     options : PromptOptions, optional
@@ -47,29 +50,41 @@ def build_strategies(
         if network is None:
             raise SamflowError(f"the strategies {', '.join(names)} need an XMem network.")
         tracked = XMemStrategy(network, size)
-    strategies: dict[str, Strategy] = {}
-    for name in names:
-        if name == "sam":
-            strategies[name] = SamStrategy(sam, options)
-        elif name == "xmem" and tracked is not None:
-            strategies[name] = tracked
-        elif tracked is not None:
-            strategies[name] = RefinedStrategy(sam, tracked, name == "refined", options)
-    return strategies
+    return {name: _build(name, sam, tracked, options) for name in names}
 
 
-def needs_xmem(names: Sequence[str]) -> bool:
+def _build(
+    name: str, sam: Sam, tracked: XMemStrategy | None, options: PromptOptions | None
+) -> Strategy:
+    if name in COLOR_METHODS:
+        return ColorStrategy(name)
+    if name == "grabcut":
+        return GrabCutStrategy()
+    if name == "flow":
+        return FlowStrategy()
+    if name == "sam":
+        return SamStrategy(sam, options)
+    assert tracked is not None, "build_strategies makes it for every name that is left"
+    return tracked if name == "xmem" else RefinedStrategy(sam, tracked, name == "refined", options)
+
+
+def needs_xmem(names: Iterable[str]) -> bool:
     """Whether any of the strategies uses XMem."""
-    return any(name != "sam" for name in names)
+    return not {"xmem", "refined", "refined-box"}.isdisjoint(names)
+
+
+def needs_sam(names: Iterable[str]) -> bool:
+    """Whether any of the strategies uses SAM on every frame; the first one is always SAM's."""
+    return not {"sam", "refined", "refined-box"}.isdisjoint(names)
 
 
 def check_strategy_names(names: Sequence[str]) -> None:
     """Refuse unknown or repeated strategies with a `SamflowError`."""
-    known = ", ".join(STRATEGY_NAMES)
+    known = ", ".join(TITLES)
     if not names:
         raise SamflowError(f"no strategy given: choose from {known}.")
     for name in names:
-        if name not in STRATEGY_NAMES:
+        if name not in TITLES:
             raise SamflowError(f"strategy {name!r} is unknown: choose from {known}.")
         if list(names).count(name) > 1:
             raise SamflowError(f"strategy {name!r} is given twice: give each once.")
