@@ -47,8 +47,13 @@ def logits_to_labels(
         return np.zeros(planes.shape[1:], np.uint8)
     if values.min() < 1 or values.max() > 254:
         raise SamflowError(f"region ids must lie in 1..254, got {values.tolist()}.")
-    labels = np.where(planes.max(axis=0) > threshold, values[planes.argmax(axis=0)], 0)
-    return without_labels(labels.astype(np.uint8), background)
+    # region by region, several times faster than argmax across the planes
+    labels = np.zeros(planes.shape[1:], np.uint8)
+    highest = np.full(labels.shape, threshold, np.result_type(planes, np.float32))
+    for value, plane in zip(values, planes, strict=True):
+        np.copyto(labels, np.uint8(value), where=plane > highest)
+        np.maximum(highest, plane, out=highest)
+    return without_labels(labels, background)
 
 
 def without_labels(labels: np.ndarray, ids: Iterable[int]) -> np.ndarray:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 class Later:
-    """Calls a function once for all requests that come before it is due.
+    """Calls a function once requests have stopped coming for a moment.
 
     Parameters
     ----------
@@ -18,19 +18,12 @@ class Later:
         self._timer: asyncio.TimerHandle | None = None
 
     def request(self, delay_s: float) -> None:
-        """Have it called in this many seconds, or when an earlier request is due."""
+        """Have it called in this many seconds, unless another request comes before."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # no loop, as in a script: there is no later
-            self._call()
+            self._action()
             return
-        due = loop.time() + delay_s
         if self._timer is not None:
-            if self._timer.when() <= due:
-                return
             self._timer.cancel()
-        self._timer = loop.call_later(delay_s, self._call)
-
-    def _call(self) -> None:
-        self._timer = None
-        self._action()
+        self._timer = loop.call_later(delay_s, self._action)

@@ -23,8 +23,9 @@ from samflow.widget.status import WITH_POINTS, Problems, has_points, model_failu
 if TYPE_CHECKING:
     from samflow.sam import Sam
 
-# clicks that come closer together than this share one prediction
-_DEBOUNCE_S = 0.015
+# edits that come closer together than this share one prediction: those that waited while the
+# kernel was busy, for a hand is never that fast
+_DEBOUNCE_S = 0.005
 # a frame on which the slider rests for this long gets encoded
 _REST_S = 0.3
 
