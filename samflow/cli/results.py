@@ -45,15 +45,19 @@ def measure_command(
     ] = None,
     video: Annotated[Path | None, typer.Option(help="The run's video, if it was moved.")] = None,
 ) -> None:
-    """Measure the dyes of a run: areas, interfaces, profiles, rates, with units."""
+    """Measure the dyes of a run, with units: tables, plots, and a page with all of it.
+
+    Scores are on the page when samflow score came first.
+    """
     from samflow.quantities import measure_run
     from samflow.record import Run
 
     opened = Run(run)
     tables = {name: m.clip for name, m in measure_run(opened, mm_per_px, video).items()}
     print_measures(tables, {r.id: r.name for r in opened.result_regions})
-    console.print(f"every frame: {run / 'measures.csv'}")
+    console.print(f"every frame: {run / 'measures.csv'}, {run / 'drift.csv'}")
     console.print(f"plots: {run / 'plots'}")
+    console.print(f"report: {run / 'report.html'}")
 
 
 @app.command("export")

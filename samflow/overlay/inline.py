@@ -1,4 +1,4 @@
-"""Video in a notebook."""
+"""Video inside of a notebook or a page."""
 
 import tempfile
 from pathlib import Path
@@ -47,14 +47,7 @@ def show_video(path: str | Path, max_mb: float = 8.0) -> "IPython.display.Video"
         raise SamflowError(
             "show_video needs IPython: install samflow with its notebook extra."
         ) from error
-    path = Path(path)
-    if not path.is_file():
-        raise SamflowError(f"{path} is not a file: expected a video.")
-    video = Video(path)
-    width = video.size[1]
-    data = path.read_bytes() if path.stat().st_size <= max_mb * _MEGABYTE else None
-    if data is None:
-        data, width = _preview(video, max_mb)
+    data, width = video_within(path, max_mb)
     return InlineVideo(
         data=data,
         embed=True,
@@ -62,6 +55,38 @@ def show_video(path: str | Path, max_mb: float = 8.0) -> "IPython.display.Video"
         width=min(width, 1280),
         html_attributes="controls loop muted playsinline",
     )
+
+
+def video_within(path: str | Path, max_mb: float) -> tuple[bytes, int]:
+    """Bytes of a video file to embed into a page, or of a smaller preview when it is too large.
+
+    Parameters
+    ----------
+    path : str or Path
+        An mp4 file.
+    max_mb : float
+        The most that may be embedded, in MB (10^6 bytes).
+
+    Returns
+    -------
+    data : bytes
+        The file itself, or an H.264 mp4 with all its frames, less sharp and scaled down as far as
+        needed.
+    width : int
+        Of its frames in px.
+
+    Raises
+    ------
+    SamflowError
+        When the file is missing or no video, or no preview is small enough.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise SamflowError(f"{path} is not a file: expected a video.")
+    video = Video(path)
+    if path.stat().st_size <= max_mb * _MEGABYTE:
+        return path.read_bytes(), video.size[1]
+    return _preview(video, max_mb)
 
 
 def _preview(video: Video, max_mb: float) -> tuple[bytes, int]:
