@@ -2,6 +2,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from samflow.synthetic import (
     DyeSimulation,
     Look,
     Painter,
+    Scene,
     background_points,
 )
 from samflow.synthetic.channel import Channel
@@ -223,3 +225,123 @@ def test_seed_ranges_do_not_meet():
 def test_wrong_arguments_say_what_is_expected(arguments, message):
     with pytest.raises(SamflowError, match=message):
         DyeClip(seed=1, **arguments)
+
+
+def test_an_empty_scene_is_no_scene():
+    plain = DyeClip(seed=21, size=SIZE, frames=2)
+    empty = DyeClip(seed=21, size=SIZE, frames=2, scene=Scene(bubbles=0, gaps=0.0, shake=0.0))
+    for (image, labels), (other, other_labels) in zip(plain, empty, strict=True):
+        np.testing.assert_array_equal(image, other)
+        np.testing.assert_array_equal(labels, other_labels)
+
+
+def test_a_full_scene_gives_the_same_bytes_again_and_its_labels_alone_are_the_truth():
+    look = replace(Look.demo(), swing=0.4, scratches=3, interlace=True)
+    scene = Scene(bubbles=3, gaps=0.1, steps=2, shake=4.0)
+    first, again = (DyeClip(22, SIZE, 3, look=look, scene=scene) for _ in range(2))
+    pictures = list(first)
+    for (image, labels), (other, other_labels) in zip(pictures, again, strict=True):
+        np.testing.assert_array_equal(image, other)
+        np.testing.assert_array_equal(labels, other_labels)
+    for (_, labels), alone in zip(pictures, first.labels(), strict=True):
+        np.testing.assert_array_equal(labels, alone)
+
+
+def test_bubbles_are_discs_of_background_in_their_colour():
+    size, scene = (135, 240), Scene(bubbles=4)
+    look = replace(Look.demo(), bubble=(0.0, 1.0, 0.0), blur=0.0, grain=0.0, vignette=0.0, jpeg=100)
+    without = list(DyeClip(23, size, 2, look=look).labels())
+    for index, (image, labels) in enumerate(DyeClip(23, size, 2, look=look, scene=scene)):
+        circles = scene.circles(size, 23, index)
+        assert circles.shape == (4, 3)
+        y, x = np.mgrid[: size[0], : size[1]]
+        inside = np.zeros(size, bool)
+        for cx, cy, radius in circles:
+            inside |= (x - cx) ** 2 + (y - cy) ** 2 < radius**2
+        np.testing.assert_array_equal(labels, np.where(inside, 0, without[index]))
+        green = image[..., 1].astype(int) - image[..., [0, 2]].max(-1)
+        assert inside.sum() > 200
+        assert (green[inside] > 40).mean() > 0.85
+        assert (green[~inside] > 40).mean() < 0.02
+    moved = np.abs(scene.circles(size, 23, 1)[:, 0] - scene.circles(size, 23, 0)[:, 0])
+    assert ((moved > 0) & (moved < 3)).sum() >= 3  # one may have come round the edge
+
+
+def test_gaps_are_clear_places_in_the_dye_and_nowhere_else():
+    plain = list(DyeClip(24, (135, 240), 2).labels())
+    for gaps, least, most in ((0.1, 0.01, 0.2), (0.4, 0.2, 0.6)):
+        holed = list(DyeClip(24, (135, 240), 2, scene=Scene(gaps=gaps)).labels())
+        for before, after in zip(plain, holed, strict=True):
+            changed = before != after
+            assert (after[changed] == 0).all()
+            assert set(np.unique(before[changed])) <= {1, 2}
+            assert least < changed.sum() / np.isin(before, [1, 2]).sum() < most
+
+
+def test_more_steps_between_frames_are_the_frames_left_out():
+    slow = list(DyeClip(25, SIZE, 5, scene=Scene(steps=1)).labels())
+    fast = list(DyeClip(25, SIZE, 2, scene=Scene(steps=4)).labels())
+    np.testing.assert_array_equal(fast[0], slow[0])
+    np.testing.assert_array_equal(fast[1], slow[4])
+
+
+def test_a_shaken_camera_shifts_picture_and_truth_alike():
+    size, scene = (108, 160), Scene(shake=6.0)
+    calm = replace(
+        Look.demo(),
+        gradient=(0.0, 0.0),
+        vignette=0.0,
+        drift=0.0,
+        flicker=0.0,
+        blur=0.0,
+        grain=0.0,
+        jpeg=100,
+    )
+    shifts = [scene.shift(size, 26, index) for index in range(200)]
+    assert np.sqrt(np.mean(np.square(shifts), axis=0)) == pytest.approx(6.0 * 108 / 270, rel=0.3)
+    still = list(DyeClip(26, size, 3, look=calm))
+    for index, (image, labels) in enumerate(DyeClip(26, size, 3, look=calm, scene=scene)):
+        down, right = shifts[index]
+        inner = np.s_[20:-20, 20:-20]
+        rolled = np.roll(still[index][1], (down, right), (0, 1))
+        np.testing.assert_array_equal(labels[inner], rolled[inner])
+        picture = np.roll(still[index][0], (down, right), (0, 1))
+        apart = np.abs(picture[inner].astype(int) - image[inner]).mean()
+        unmoved = np.abs(still[index][0][inner].astype(int) - image[inner]).mean()
+        assert apart < 0.6 * unmoved or shifts[index] == (0, 0)
+    assert any(shift != (0, 0) for shift in shifts[:3])
+
+
+def test_interlaced_frames_show_the_frame_before_in_every_second_line():
+    plain = [image for image, _ in DyeClip(27, SIZE, 3)]
+    woven = [image for image, _ in DyeClip(27, SIZE, 3, look=replace(Look.demo(), interlace=True))]
+    np.testing.assert_array_equal(woven[0], plain[0])
+    for index in (1, 2):
+        np.testing.assert_array_equal(woven[index][::2], plain[index][::2])
+        np.testing.assert_array_equal(woven[index][1::2], plain[index - 1][1::2])
+
+
+def test_a_moving_lamp_brightens_one_side_and_darkens_the_other():
+    pictures = [
+        [image.astype(float) for image, _ in DyeClip(28, SIZE, 12, look=look)]
+        for look in (Look.demo(), replace(Look.demo(), swing=0.5))
+    ]
+    ratio = [swung / np.maximum(plain, 1) for plain, swung in zip(*pictures, strict=True)]
+    assert np.abs(ratio[0] - 1).max() < 0.1
+    assert np.median(ratio[11][:, :20]) < 0.85
+    assert np.median(ratio[11][:, -20:]) > 1.1
+
+
+def test_scratches_are_upright_and_stay():
+    size = (135, 240)
+    pictures = [
+        [image.astype(int) for image, _ in DyeClip(29, size, 3, look=look)]
+        for look in (Look.demo(), replace(Look.demo(), scratches=6))
+    ]
+    columns = [
+        set(np.flatnonzero((np.abs(a - b).max(-1) > 30).mean(axis=0) > 0.2))
+        for a, b in zip(*pictures, strict=True)
+    ]
+    assert all(2 <= len(found) <= 40 for found in columns)
+    near = {column + step for column in columns[0] for step in (-2, -1, 0, 1, 2)}
+    assert len(columns[1] & near) >= len(columns[1]) / 2

@@ -1,6 +1,7 @@
 """Seeded dye clips with exact truth: a film of two dyes in a turbulent channel.
 
-`flow` carries the dye, `look` makes pictures of it, `clip` joins both frame by frame.
+`flow` carries the dye, `scene` adds what else happens in front of the camera, `look` makes pictures
+of it, `clip` joins all frame by frame.
 """
 
 from samflow.synthetic.clip import (
@@ -12,6 +13,7 @@ from samflow.synthetic.clip import (
 )
 from samflow.synthetic.flow import DyeSimulation
 from samflow.synthetic.look import Look, Painter
+from samflow.synthetic.scene import Scene
 
 __all__ = [
     "HELD_OUT_SEEDS",
@@ -21,5 +23,6 @@ __all__ = [
     "DyeSimulation",
     "Look",
     "Painter",
+    "Scene",
     "background_points",
 ]

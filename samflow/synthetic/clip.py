@@ -9,6 +9,7 @@ from samflow.errors import SamflowError
 from samflow.prompts import FrameReference, Prompts, Region
 from samflow.synthetic.flow import DyeSimulation
 from samflow.synthetic.look import Look, Painter
+from samflow.synthetic.scene import Scene, in_circles, shifted
 
 # scores are published on these, training draws from the next range: nothing else may use either
 HELD_OUT_SEEDS = range(1_000_000, 1_000_040)
@@ -37,6 +38,8 @@ class DyeClip:
     look : str or Look
         "demo" (blue above red, gentle, the bottom wall in the lower dye's colour), "random" (drawn
         from the seed), or a look.
+    scene : Scene, optional
+        What else happens in front of the camera: bubbles, gaps, speed, shake. By default nothing.
 
     Attributes
     ----------
@@ -59,6 +62,7 @@ class DyeClip:
         frames: int = 60,
         *,
         look: str | Look = "demo",
+        scene: Scene | None = None,
     ) -> None:
         if min(size) < 32 or frames < 1:
             raise SamflowError(
@@ -70,6 +74,7 @@ class DyeClip:
         self.seed = seed
         self.size = size
         self.frames = frames
+        self.scene = scene or Scene()
         # each purpose has its own stream, so that the look does not change the flow
         if isinstance(look, Look):
             self.look = look
@@ -83,22 +88,43 @@ class DyeClip:
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         painter = Painter(self.look, self.size, self.seed)
+        before: np.ndarray | None = None
         for index, (labels, concentration) in enumerate(self._states()):
-            yield painter.paint(labels, concentration, index), labels
+            circles = self.scene.circles(self.size, self.seed, index)
+            shift = self.scene.shift(self.size, self.seed, index)
+            image = painter.paint(labels, concentration, index, circles, shift)
+            shown = image
+            if self.look.interlace and before is not None:
+                shown = image.copy()
+                shown[1::2] = before[1::2]
+            before = image
+            yield shown, self._seen(labels, index)
 
     def labels(self) -> Iterator[np.ndarray]:
         """Yield the true label maps alone, (H, W) uint8 each, without painting a frame."""
-        for labels, _ in self._states():
-            yield labels
+        for index, (labels, _) in enumerate(self._states()):
+            yield self._seen(labels, index)
+
+    def _seen(self, labels: np.ndarray, index: int) -> np.ndarray:
+        """Label map as the camera sees it: bubbles in front, the picture shifted."""
+        circles = self.scene.circles(self.size, self.seed, index)
+        if len(circles):
+            labels = np.where(in_circles(circles, self.size), 0, labels).astype(np.uint8)
+        return shifted(labels, self.scene.shift(self.size, self.seed, index))
 
     def _states(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         rng = np.random.default_rng([self.seed, 0])
         simulation = DyeSimulation(rng, self.size)
         stride = simulation.develop(rng)
+        stride = stride if self.scene.steps is None else self.scene.steps
         for index in range(self.frames):
             for _ in range(stride if index else 0):
                 simulation.step()
-            yield simulation.labels(), simulation.fields()[1]
+            labels, concentration = simulation.labels(), simulation.fields()[1]
+            if self.scene.gaps > 0:
+                gap = ~self.scene.dyed(concentration)
+                labels[gap & ((labels == 1) | (labels == 2))] = 0
+            yield labels, concentration
 
     def prompts(self) -> Prompts:
         """Prompts for frame 0, from the truth: a box for each region, four background points.

@@ -10,8 +10,14 @@ import cv2
 import numpy as np
 
 from samflow.synthetic.flow import REFERENCE_HEIGHT
+from samflow.synthetic.scene import circle_distance, shifted
 
 Color = tuple[float, float, float]
+
+# Frames in which a moving lamp comes back
+_SWING = 90
+# Random stream of a seed that scratches are drawn from, apart from all others
+_SCRATCHES = 13
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,16 @@ class Look:
         Mean number of specks and scratches a frame.
     jpeg : int
         Quality of the compression that the picture went through.
+    swing : float
+        How far the lamp moves: the light changes by this share at the left and right edge, back
+        and forth in 90 frames, from even light on frame 0.
+    scratches : int
+        Upright scratches that stay for many frames.
+    interlace : bool
+        Every second line shows the frame before, as in a badly joined video: the truth is that of
+        the frame's own time. `DyeClip` does it.
+    bubble : tuple of float, optional
+        Colour of bubbles; by default the upper dye's.
     """
 
     fluid: Color
@@ -61,6 +77,10 @@ class Look:
     gamma: float = 1.0
     dust: float = 0.0
     jpeg: int = 90
+    swing: float = 0.0
+    scratches: int = 0
+    interlace: bool = False
+    bubble: Color | None = None
 
     @classmethod
     def demo(cls) -> "Look":
@@ -170,7 +190,14 @@ class Painter:
         coarse = rng.standard_normal(shape).astype(np.float32)
         return cv2.resize(coarse, self.size[::-1], interpolation=cv2.INTER_CUBIC)[..., None]
 
-    def paint(self, labels: np.ndarray, concentration: np.ndarray, index: int) -> np.ndarray:
+    def paint(
+        self,
+        labels: np.ndarray,
+        concentration: np.ndarray,
+        index: int,
+        circles: np.ndarray | None = None,
+        shift: tuple[int, int] = (0, 0),
+    ) -> np.ndarray:
         """Paint one frame.
 
         Parameters
@@ -181,6 +208,10 @@ class Painter:
             From `DyeSimulation.fields`, about 0..1.
         index : int
             Number of the frame; grain, dust and flicker follow from it and the seed alone.
+        circles : (N, 3) float ndarray, optional
+            Bubbles, from `Scene.circles`.
+        shift : (int, int)
+            Of the camera, from `Scene.shift`.
 
         Returns
         -------
@@ -189,8 +220,13 @@ class Painter:
         """
         rng = np.random.default_rng([self.seed, index])
         image = self._matter(labels, concentration)
+        for circle in () if circles is None else circles:
+            self._draw_bubble(image, circle)
+        image = shifted(image, shift)
         image = self._expose(image, index, rng)
         image = self._film(image, rng)
+        if self.look.scratches:
+            self._scratch(image, index)
         eight_bit = (np.clip(image, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
         quality = [cv2.IMWRITE_JPEG_QUALITY, self.look.jpeg]
         # OpenCV takes RGB for BGR in both directions, so that the order comes out as it went in
@@ -221,11 +257,25 @@ class Painter:
         image *= (1 - 0.5 * rim * (1 - wall))[..., None]
         return image
 
+    def _draw_bubble(self, image: np.ndarray, circle: np.ndarray) -> None:
+        """A shaded ball with a bright spot, drawn into the image in place."""
+        x, y, radius = circle
+        distance = circle_distance(circle, self.size)
+        inside = distance < 1
+        ball = np.sqrt(np.maximum(1 - distance**2, 0))[..., None]
+        color = np.array(self.look.bubble or self.look.dye1, np.float32)
+        spot_at = np.array([x - 0.35 * radius, y - 0.35 * radius, 0.22 * radius])
+        spot = np.exp(-(circle_distance(spot_at, self.size) ** 2))[..., None]
+        image[inside] = (color * (0.75 + 0.3 * ball) + 0.5 * spot)[inside]
+
     def _expose(self, image: np.ndarray, index: int, rng: np.random.Generator) -> np.ndarray:
         """Light, glare and lens."""
         look = self.look
         slow = look.drift * np.sin(0.05 * index + self._drift_phase[0])
         image = image * (self._light * np.float32(1 + slow + look.flicker * rng.standard_normal()))
+        if look.swing:
+            across = np.linspace(-1, 1, self.size[1], dtype=np.float32)[None, :, None]
+            image *= 1 + np.float32(look.swing * np.sin(2 * np.pi * index / _SWING)) * across
         image += self._glare * np.float32(1 + 0.3 * np.sin(0.08 * index + self._drift_phase[1]))
         return cv2.GaussianBlur(image, (0, 0), look.blur * self._scale + 0.1)
 
@@ -246,3 +296,19 @@ class Painter:
                     image, (x, y), max(1, round(rng.uniform(0.5, 2.5) * self._scale)), tone, -1
                 )
         return image
+
+    def _scratch(self, image: np.ndarray, index: int) -> None:
+        """Upright scratches that wander and come and go, drawn into the image in place."""
+        rng = np.random.default_rng([self.seed, _SCRATCHES])
+        height, width = self.size
+        for x, tone, phase, rate in rng.uniform(
+            [0, 0, 0, 0.1], [width, 1, 2 * np.pi, 0.3], (self.look.scratches, 4)
+        ):
+            if np.sin(rate * index + phase) < -0.4:
+                continue
+            place = round(x + 3 * self._scale * np.sin(0.17 * index + 2 * phase))
+            lean = round(2 * self._scale * np.cos(phase))
+            line = np.zeros(self.size, np.float32)
+            thickness = max(1, round(1.5 * self._scale))
+            cv2.line(line, (place, 0), (place + lean, height), 0.75, thickness, cv2.LINE_AA)
+            image += line[..., None] * ((0.95 if tone < 0.7 else 0.05) - image)
