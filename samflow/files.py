@@ -2,9 +2,10 @@
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -73,6 +74,45 @@ def sha256_of_file(path: str | Path) -> str:
     """SHA-256 of a file's bytes as 64 hex digits, read in pieces."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def files_by_number(paths: Iterable[Path]) -> dict[int, Path]:
+    """Files by the frame number at the end of their names, ascending.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Such as `00012.png` or `frame_12.jpg`.
+
+    Returns
+    -------
+    dict of int to Path
+
+    Raises
+    ------
+    SamflowError
+        When a name has no number, or two names have the same one.
+
+    Examples
+    --------
+    >>> list(files_by_number([Path("frame_12.jpg"), Path("frame_3.jpg")]))
+    [3, 12]
+    """
+    numbered: dict[int, Path] = {}
+    for path in sorted(paths):
+        digits = re.search(r"\d+$", path.stem)
+        if digits is None:
+            raise SamflowError(
+                f"{path} has no frame number at the end of its name: "
+                f"rename it like 00012{path.suffix}, or move it elsewhere."
+            )
+        other = numbered.setdefault(int(digits.group()), path)
+        if other != path:
+            raise SamflowError(
+                f"{other.name} and {path.name} in {path.parent} are the same frame: "
+                "rename one, or move it elsewhere."
+            )
+    return dict(sorted(numbered.items()))
 
 
 @contextmanager

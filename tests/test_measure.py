@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from streams import CountingTrack
 
 from samflow.errors import SamflowError
 from samflow.measure import (
@@ -436,34 +437,9 @@ def test_a_region_that_vanishes_has_area_zero_and_unknown_heights():
     assert (table[table["region"] == 2]["area_px2"] == 0).all()
 
 
-class Streaming:
-    """Label maps made one by one, counting how many are alive."""
-
-    def __init__(self, maps):
-        self.maps, self.alive, self.most = maps, 0, 0
-        self.indices = range(50, 50 + len(maps))
-
-    def __len__(self):
-        return len(self.maps)
-
-    def __iter__(self):
-        import weakref
-
-        for labels in self.maps:
-            fresh = labels.copy()
-            self.alive += 1
-            self.most = max(self.most, self.alive)
-            weakref.finalize(fresh, self.died)
-            yield fresh
-            del fresh
-
-    def died(self):
-        self.alive -= 1
-
-
 def test_frames_are_streamed_and_keep_their_numbers():
     maps, times, _ = growing_disc(12)
-    track = Streaming(maps)
+    track = CountingTrack(maps, range(50, 62))
     table = measure_track(track, [1], times).frames
     assert track.most <= 3
     assert table["frame"].tolist() == list(range(50, 62))

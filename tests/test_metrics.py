@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 from scipy import ndimage, stats
+from streams import CountingTrack
 from vos_benchmark.benchmark import VideoEvaluator
 from vos_benchmark.evaluator import Evaluator
 
@@ -141,30 +142,6 @@ def test_summary_by_hand():
     assert table.loc["all", "J_worst_frame"] == 4
     assert table.loc["all", "J_worst"] == pytest.approx(0.45)
     assert (table["F_mean"] == 0.5).all()
-
-
-class CountingTrack:
-    """A track that makes its label maps on demand and counts how many are alive."""
-
-    def __init__(self, maps, indices):
-        self.maps, self.indices, self.alive, self.most = maps, indices, 0, 0
-
-    def __len__(self):
-        return len(self.maps)
-
-    def __iter__(self):
-        import weakref
-
-        for labels in self.maps:
-            fresh = labels.copy()
-            self.alive += 1
-            self.most = max(self.most, self.alive)
-            weakref.finalize(fresh, self.died)
-            yield fresh
-            del fresh
-
-    def died(self):
-        self.alive -= 1
 
 
 def test_one_frame_is_held_at_a_time_and_frame_numbers_are_kept():

@@ -4,11 +4,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from models import SMALL_SAM
 from safetensors.torch import load_file
 
 from samflow.errors import SamflowError
 from samflow.masks import labels_to_boxes, mask_to_low_res_logits
-from samflow.sam import Sam, SamArchitecture, build_sam, load_sam
+from samflow.sam import Sam, build_sam, load_sam
 from samflow.synthetic import TRAINING_SEEDS, DyeClip, Look
 from samflow.training import decoder_start, sam_scores
 from samflow.training.clips import BankRecipe, ClipBank, build_bank, render_clips
@@ -32,18 +33,8 @@ from samflow.training.sam import (
 from samflow.training.sam_network import decode, encode, enlarge, new_model, save_weights
 from samflow.training.schedule import Budget
 
-TINY = SamArchitecture(
-    image_size=64,
-    patch_size=8,
-    embed_dim=32,
-    depth=2,
-    num_heads=2,
-    window_size=4,
-    global_blocks=(1,),
-    prompt_dim=32,
-    mask_channels=8,
-    decoder_mlp_dim=64,
-)
+# as small as the bank's pictures
+TINY = replace(SMALL_SAM, image_size=64, patch_size=8)
 RECIPE = BankRecipe(2, shots=2, looks=2, frames=2, size=(54, 96))
 SIZES = (64, 16)
 
@@ -223,7 +214,7 @@ def test_enlarging_keeps_weights_and_the_place_of_positions():
     torch.testing.assert_close(grown[key][8:23], old[key])
     torch.testing.assert_close(grown[key][0], old[key][0])
     position = grown["image_encoder.pos_embed"]
-    assert position.shape == (1, 16, 16, 32)
+    assert position.shape == (1, 16, 16, 48)
     torch.testing.assert_close(position[0, 3, 0], old["image_encoder.pos_embed"][0, 3, 0])
     torch.testing.assert_close(position[0, 15], position[0, 7])
 

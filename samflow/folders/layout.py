@@ -1,7 +1,6 @@
 """The generic folder layout: its videos found and checked."""
 
 import hashlib
-import re
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from samflow.errors import SamflowError
+from samflow.files import files_by_number
 from samflow.maskio import read_label_map
 
 _FRAME_SUFFIXES = {".jpg", ".jpeg", ".png"}
@@ -104,27 +104,21 @@ def _check_video(folder: Path, name: str) -> FolderVideo:
 
 def _numbered_frames(folder: Path) -> list[Path]:
     """Frames in the order of their numbers, which must be evenly spaced."""
-    numbered: dict[int, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in _FRAME_SUFFIXES or path.name.startswith("."):
-            continue
-        digits = re.search(r"\d+$", path.stem)
-        if digits is None:
-            raise SamflowError(f"{path} has no frame number: name the frames 00000.jpg and so on.")
-        other = numbered.setdefault(int(digits.group()), path)
-        if other != path:
-            raise SamflowError(f"{other.name} and {path.name} in {folder} are the same frame.")
+    numbered = files_by_number(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in _FRAME_SUFFIXES and not path.name.startswith(".")
+    )
     if not numbered:
         raise SamflowError(f"{folder} holds no image: expected frames like 00000.jpg.")
-    numbers = sorted(numbered)
-    spacing = min((b - a for a, b in pairwise(numbers)), default=1)
-    for a, b in pairwise(numbers):
+    spacing = min((b - a for a, b in pairwise(numbered)), default=1)
+    for a, b in pairwise(numbered):
         if b - a != spacing:
             raise SamflowError(
                 f"{folder} has no frame {a + spacing} between {numbered[a].name} and "
                 f"{numbered[b].name}: add the missing frames, or split the video there."
             )
-    return [numbered[i] for i in numbers]
+    return list(numbered.values())
 
 
 def _image_size(path: Path) -> tuple[int, int]:

@@ -1,13 +1,13 @@
 """A folder of label maps, one per frame of a clip."""
 
 import operator
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from samflow.errors import SamflowError
+from samflow.files import files_by_number
 from samflow.maskio.png import png_size, read_label_map
 
 
@@ -54,23 +54,15 @@ class Track(Sequence[np.ndarray]):
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise SamflowError(f"{folder} is not a folder: expected a folder of label PNGs.")
-        numbered: dict[int, Path] = {}
-        for path in sorted(self.folder.iterdir()):
-            if path.suffix.lower() != ".png" or path.name.startswith("."):
-                continue
-            digits = re.search(r"\d+$", path.stem)
-            if digits is None:
-                raise SamflowError(
-                    f"{path} has no frame number at the end of its name: "
-                    "rename it like 00012.png, or move it elsewhere."
-                )
-            other = numbered.setdefault(int(digits.group()), path)
-            if other != path:
-                raise SamflowError(f"{other.name} and {path.name} in {folder} are the same frame.")
+        numbered = files_by_number(
+            path
+            for path in self.folder.iterdir()
+            if path.suffix.lower() == ".png" and not path.name.startswith(".")
+        )
         if not numbered:
             raise SamflowError(f"{folder} holds no PNG: expected label maps like 00000.png.")
-        self.indices = tuple(sorted(numbered))
-        self.paths = tuple(numbered[index] for index in self.indices)
+        self.indices = tuple(numbered)
+        self.paths = tuple(numbered.values())
         self.size = png_size(self.paths[0])
 
     @property

@@ -72,6 +72,23 @@ def overlay_labels(
     return out
 
 
+def overlay_scaled(
+    image: np.ndarray,
+    labels: np.ndarray,
+    panel: np.ndarray,
+    colors: Mapping[int, str],
+    alpha: float,
+) -> np.ndarray:
+    """Draw the label map of `image` over `panel`, the same image at another size.
+
+    Scaled before drawing, so that outlines are as sharp as the panel.
+    """
+    check_picture(image, labels)
+    height, width = panel.shape[:2]
+    small = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST)
+    return overlay_labels(panel, small, colors, alpha)
+
+
 def check_picture(image: np.ndarray, labels: np.ndarray) -> None:
     """Raise SamflowError unless image is (H, W, 3) uint8 and labels is (H, W) uint8."""
     check_image(image)

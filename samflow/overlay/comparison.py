@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-import cv2
 import numpy as np
 
 from samflow.errors import SamflowError
-from samflow.overlay.blend import check_picture, overlay_labels
+from samflow.overlay.blend import overlay_scaled
 from samflow.overlay.panels import PanelGrid, fit_image
 from samflow.prompts import Region
 
@@ -111,14 +110,11 @@ class Comparison:
         panel = fit_image(image, self._grid.panel_size)
         pictures = [panel] if self._film else []
         for title in self._titles:
-            if title not in labels:
+            if title in labels:
+                picture = overlay_scaled(image, labels[title], panel, self._colors, self._alpha)
+                pictures.append(picture)
+            else:
                 pictures.append(panel)
-                continue
-            check_picture(image, labels[title])
-            # scaled before drawing, so that outlines are as sharp as the panel
-            height, width = self._grid.panel_size
-            small = cv2.resize(labels[title], (width, height), interpolation=cv2.INTER_NEAREST)
-            pictures.append(overlay_labels(panel, small, self._colors, self._alpha))
         return self._grid.compose(pictures, _caption(time, index))
 
 

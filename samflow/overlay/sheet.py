@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from samflow.errors import SamflowError
 from samflow.files import atomic_path
-from samflow.overlay.blend import check_picture, overlay_labels
+from samflow.overlay.blend import overlay_scaled
 from samflow.overlay.legend import draw_legend, legend_height
 from samflow.overlay.panels import fit_image
 from samflow.overlay.text import (
@@ -78,16 +77,14 @@ def contact_sheet(
     legend = [(region.name, region.color) for region in regions if not region.background]
     page = _Page(rows, len(frames), frames[0][1].shape[:2], max_width)
     canvas = page.draw(rows, [caption for caption, _, _ in frames], legend)
-    height, width = page.cell
     for column, (caption, image, labels) in enumerate(frames):
         cell = fit_image(image, page.cell)
         page.place(canvas, cell, 0, column)
         for row, name in enumerate(rows[1:], start=1):
             if name not in labels:
                 raise SamflowError(f"the column {caption!r} has no label map of {name!r}.")
-            check_picture(image, labels[name])
-            small = cv2.resize(labels[name], (width, height), interpolation=cv2.INTER_NEAREST)
-            page.place(canvas, overlay_labels(cell, small, colors, alpha), row, column)
+            picture = overlay_scaled(image, labels[name], cell, colors, alpha)
+            page.place(canvas, picture, row, column)
     if path is not None:
         with atomic_path(path) as part:
             Image.fromarray(canvas).save(part, format="PNG")
