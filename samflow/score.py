@@ -29,15 +29,14 @@ def score(run: Run, truth: Track) -> pd.DataFrame:
     Raises
     ------
     SamflowError
-        When the truth's frames are not those of the run.
+        When the run lacks frames, or the truth's frames are not those of the run.
     """
     ids = [region.id for region in run.result_regions]
     if not ids:
         raise SamflowError(f"all regions of {run.folder} are background: nothing to score.")
-    tables = {
-        name: score_track(run.track(name), truth, ids)
-        for name in tqdm(run.strategies, unit="strategy", desc="scores")
-    }
+    # closed also by an error, so that its message has a line of its own
+    with tqdm(run.strategies, unit="strategy", desc="scores") as shown:
+        tables = {name: score_track(run.finished_track(name), truth, ids) for name in shown}
     whole = pd.concat(
         [table.assign(strategy=name) for name, table in tables.items()], ignore_index=True
     )

@@ -20,7 +20,7 @@ from samflow.video import Video
 TIMES = [0.0, 0.04, 0.12, 0.16, 0.2, 0.32, 0.4, 0.44]
 FIRST = 2
 SPEED = 100.0  # px/s
-PLOTS = {"measures.png", "spread.png", "profiles.png", "box_counts.png"}
+PLOTS = {"measures.png", "spread.png", "profiles.png", "box_counts.png", "drift.png"}
 
 
 def moving(offset, height):
@@ -94,7 +94,8 @@ def test_plots_are_written_with_every_strategy(measured):
 
 def test_the_command_gives_the_same_bytes_again(measured, monkeypatch, capsys):
     folder = measured[0].folder
-    files = [folder / "measures.csv", *sorted((folder / "plots").iterdir())]
+    files = [folder / name for name in ("measures.csv", "drift.csv", "report.html")]
+    files += sorted((folder / "plots").iterdir())
     before = [path.read_bytes() for path in files]
     arguments = ["samflow", "measure", str(folder), "--mm-per-px", "0.5"]
     monkeypatch.setattr(sys, "argv", arguments)
@@ -106,7 +107,8 @@ def test_the_command_gives_the_same_bytes_again(measured, monkeypatch, capsys):
     assert "refined" in printed
     assert "lower dye" in printed
     assert "length, mm" in printed
-    assert str(folder / "measures.csv") in printed
+    for name in ("measures.csv", "drift.csv", "report.html"):
+        assert str(folder / name) in printed
 
     monkeypatch.setattr(sys, "argv", [*arguments[:-1], "0"])
     with pytest.raises(SystemExit) as end:
