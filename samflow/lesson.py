@@ -15,10 +15,11 @@ from scipy.ndimage import distance_transform_edt
 from samflow.demo import DEMO_SEED, write_dye_clip
 from samflow.errors import SamflowError
 from samflow.maskio import Track
+from samflow.masks import without_labels
 from samflow.metrics import drift_scores, drift_signs, score_track
-from samflow.overlay import Comparison, contact_sheet, evenly_spaced, show_video
+from samflow.overlay import Comparison, contact_sheet, evenly_spaced, overlay_labels, show_video
 from samflow.plots.lines import score_lines
-from samflow.plots.pictures import show_picture
+from samflow.plots.pictures import mistake_grid, picture_grid, show_picture
 from samflow.prompts import Prompts, Region
 from samflow.strategies import Frame, Strategy
 from samflow.synthetic import DyeClip
@@ -89,6 +90,16 @@ class Lesson:
     def dyes(self) -> dict[int, str]:
         """Name by id of the regions that count in results: those that are not background."""
         return {r.id: r.name for r in self.prompts.regions if not r.background}
+
+    @property
+    def colors(self) -> dict[int, str]:
+        """Colour "#rrggbb" by id of every region."""
+        return {region.id: region.color for region in self.prompts.regions}
+
+    def results(self, maps: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The label maps with background regions set to 0."""
+        background = self.prompts.background_ids
+        return [without_labels(labels, background) for labels in maps]
 
 
 def open_lesson(
@@ -229,11 +240,39 @@ def show_scores(
     return score_lines(scores, dyes, order=order)
 
 
+def show_mistakes(lesson: Lesson, maps: Sequence[np.ndarray], count: int = 4) -> Figure:
+    """Draw where a track differs from the truth, on evenly spaced frames; without truth, overlays.
+
+    Parameters
+    ----------
+    lesson : Lesson
+        With the clip that the track belongs to.
+    maps : sequence of (H, W) uint8
+        Label maps of the clip's frames, background regions included.
+    count : int
+        How many frames.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Shown when it is the last value of a cell.
+    """
+    video, truth = lesson.video, lesson.truth
+    chosen = evenly_spaced(len(video), count)
+    if truth is None:
+        colors = lesson.colors
+        return picture_grid(
+            {f"frame {i}": overlay_labels(video[i], maps[i], colors) for i in chosen}
+        )
+    return mistake_grid({f"frame {i}": (video[i], maps[i], truth[i]) for i in chosen})
+
+
 def show_sheet(
     video: Video,
     tracks: Mapping[str, Sequence[np.ndarray]],
     regions: Sequence[Region],
     columns: int = 4,
+    max_width: int = 1000,
 ) -> "IPython.display.Image":
     """Show evenly spaced frames of some tracks on one page, one row a track.
 
@@ -247,18 +286,20 @@ def show_sheet(
         Names and colours.
     columns : int
         How many frames.
+    max_width : int
+        Of the page in px.
 
     Returns
     -------
     IPython.display.Image
-        Shown when it is the last value of a cell; 1000 px wide at most.
+        Shown when it is the last value of a cell.
     """
     times = video.timestamps - video.timestamps[0]
     frames = [
         (f"{times[i]:.2f} s", video[i], {name: maps[i] for name, maps in tracks.items()})
         for i in evenly_spaced(len(video), columns)
     ]
-    return show_picture(contact_sheet(frames, regions, max_width=1000), quality=75)
+    return show_picture(contact_sheet(frames, regions, max_width=max_width), quality=75)
 
 
 def show_tracks(
@@ -266,6 +307,8 @@ def show_tracks(
     tracks: Mapping[str, Sequence[np.ndarray]],
     regions: Sequence[Region],
     path: str | Path,
+    *,
+    film: bool = True,
     max_mb: float = 0.1,
 ) -> "IPython.display.Video":
     """Write the overlays of some tracks side by side as a video, and play it.
@@ -280,6 +323,8 @@ def show_tracks(
         Names and colours.
     path : str or Path
         The mp4 to write, in full size.
+    film : bool
+        Show the plain film as first panel.
     max_mb : float
         What is embedded is scaled down to this size in MB.
 
@@ -288,7 +333,7 @@ def show_tracks(
     IPython.display.Video
         Shown when it is the last value of a cell.
     """
-    comparison = Comparison(video.size, list(tracks), regions)
+    comparison = Comparison(video.size, list(tracks), regions, film=film)
     times = video.timestamps - video.timestamps[0]
     with VideoWriter(path, comparison.size, video.fps) as writer:
         for index, image in enumerate(video):

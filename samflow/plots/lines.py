@@ -80,6 +80,8 @@ def line_panels(
     row[0].set_ylabel(ylabel, fontsize=9)
     if len(drawn) > 1:
         legend(figure, row[0])
+        for text in figure.legends[0].get_texts():
+            text.set_fontsize(9)
     return figure
 
 
