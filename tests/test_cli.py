@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from media import ffmpeg, write_film
@@ -94,7 +95,19 @@ def given(clip):
     return [clip / "clip.mp4", "--prompts", clip / "prompts.json"]
 
 
-COMMANDS = ["", "demo", "fetch", "cut", "segment", "run", "compare", "score", "measure", "export"]
+COMMANDS = [
+    "",
+    "benchmark",
+    "demo",
+    "fetch",
+    "cut",
+    "segment",
+    "run",
+    "compare",
+    "score",
+    "measure",
+    "export",
+]
 
 
 @pytest.mark.parametrize(
@@ -402,3 +415,22 @@ def test_demo_from_end_to_end(tmp_path):
     shutil.rmtree(tmp_path / "demo" / "plots")
     samflow("demo", "--out", "demo", "--frames", "8", cwd=tmp_path)
     assert (tmp_path / "demo" / "plots" / "scores.png").is_file()
+
+
+def test_benchmark_goes_on_and_names_the_winner(fails, models, tmp_path):
+    arguments = ["benchmark", "--out", tmp_path / "bench", "--frames", "3", *models]
+    names = ["--strategies", "xmem,flow"]
+    stdout, _ = samflow(*arguments, *names, "--clips", "gentle")
+    table = pd.read_csv(tmp_path / "bench" / "benchmark.csv").set_index("strategy")
+    winner = table["J"].idxmax()
+    assert f"{winner}{' (a baseline)' if table.loc[winner, 'baseline'] else ''}" in stdout
+    assert f"{table['J'].max():.3f}" in stdout
+    assert "rank correlation of drift score" in stdout
+    assert "band of area_px2, all: holds the truth on" in stdout
+    assert (tmp_path / "bench" / "plots" / "clips.png").is_file()
+    line = fails(*arguments, "--clips", "gentle")
+    assert "holds a benchmark with strategies ['xmem', 'flow']" in line
+    assert "clip 'mild' is unknown" in fails(*arguments, *names, "--clips", "mild")
+    (tmp_path / "bench" / "runs" / "gentle" / "run.json").write_text("{}")
+    line = fails(*arguments, *names, "--clips", "gentle")
+    assert "no clip could be done; gentle: " in line

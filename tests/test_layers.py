@@ -16,6 +16,7 @@ HOUSE = [
     {"report"},
     {"run", "segment", "compare", "score", "quantities", "export", "folders", "training"},
     {"demo"},
+    {"benchmark"},
     {"cli", "widget", "lesson"},
 ]
 LAYERS = {module: layer for layer, row in enumerate(HOUSE) for module in row}

@@ -75,7 +75,7 @@ def test_the_folder_holds_what_the_design_says(inputs, whole):
     assert record["strategies"] == list(STRATEGY_NAMES)
     assert set(record["models"]) == {"sam", "xmem"}
     assert all(len(model["sha256"]) == 64 for model in record["models"].values())
-    stages = {"decode", "sam encode", "first masks", "overlay", "write"}
+    stages = {"decode", "sam encode", "first frame", "overlay", "write"}
     assert set(record["seconds"]) == stages | set(STRATEGY_NAMES)
     for name in STRATEGY_NAMES:
         files = sorted(path.name for path in (whole.folder / "masks" / name).iterdir())

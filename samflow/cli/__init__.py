@@ -5,7 +5,7 @@ import traceback
 
 from rich.console import Console
 
-from samflow.cli import films, masks, notebook, results, weights  # noqa: F401 - importing them adds their commands
+from samflow.cli import benchmark, films, masks, notebook, results, weights  # noqa: F401 - importing them adds their commands
 from samflow.cli.app import app
 from samflow.errors import SamflowError
 

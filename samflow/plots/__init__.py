@@ -1,4 +1,4 @@
-"""Figures of scores, drift and measures, as PNG, PDF or SVG files.
+"""Figures of scores, drift, measures and the benchmark, as PNG, PDF or SVG files.
 
 Figures are made with matplotlib's object-oriented interface, so that nothing here depends on or
 changes pyplot's state. Two regions fit one column of a page at its true size. Colours are those of
@@ -6,12 +6,15 @@ Okabe and Ito, which stay apart for colour-blind readers; from the eighth line o
 dashes.
 """
 
+from samflow.plots.benchmark import plot_benchmark, plot_benchmark_time
 from samflow.plots.drift import plot_drift
 from samflow.plots.measures import plot_measures, plot_spread
 from samflow.plots.profiles import plot_box_counts, plot_profiles
 from samflow.plots.scores import plot_scores
 
 __all__ = [
+    "plot_benchmark",
+    "plot_benchmark_time",
     "plot_box_counts",
     "plot_drift",
     "plot_measures",

@@ -131,18 +131,18 @@ class Runner:
                 frame.embedding(sam)
         first = None
         if frame.index == 0:
-            with self.watch("first masks"):
+            with self.watch("first frame"):
                 first = segment_first_frame(
                     sam, frame, prompts, self.options.use_points, self.prompting
                 )
         # strategies that refine XMem find its result ready, so that times are told apart
         for owner in self._state_owners():
             if owner.name == "xmem":
-                with self.watch("xmem"):
+                with self.watch(owner.name if first is None else "first frame"):
                     _advance(owner, frame, first)
         results = {}
         for name, strategy in self.strategies.items():
-            with self.watch(name):
+            with self.watch(name if first is None else "first frame"):
                 labels = _advance(strategy, frame, first)
             results[name] = without_labels(labels, prompts.background_ids)
         return results

@@ -54,8 +54,9 @@ def run(
     with the same masks and video, byte for byte, where the networks compute with one thread: sums
     over several threads may round differently from run to run.
 
-    `seconds` in `run.json` has the stages that strategies share (`decode`, `sam encode`,
-    `first masks`, `overlay`, `write`) and one for each strategy under its name, without what is
+    `seconds` in `run.json` has the stages that strategies share: `decode`, `sam encode`, `first
+    frame` (the masks from the prompts, and what strategies do and learn on that frame), `overlay`,
+    `write`; and one for each strategy under its name, from the second frame on and without what is
     shared: `xmem` is also what the strategies that refine XMem wait for.
     """
     options = options or RunOptions()

@@ -1,0 +1,84 @@
+"""The command that compares everything on clips with exact truth: benchmark."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from samflow.cli.app import Device, app, console, split_names
+from samflow.errors import SamflowError
+
+if TYPE_CHECKING:
+    from samflow.benchmark import Summary
+
+
+@app.command("benchmark")
+def benchmark_command(
+    out: Annotated[Path, typer.Option(help="Folder to make or to go on with.")] = Path(
+        "runs/benchmark"
+    ),
+    clips: Annotated[
+        str | None, typer.Option(help="Comma-separated names; default all twelve.")
+    ] = None,
+    frames: Annotated[int, typer.Option(min=2, help="Length of each clip.")] = 60,
+    strategies: Annotated[
+        str | None, typer.Option(help="As of samflow run; default all, baselines included.")
+    ] = None,
+    sam: Annotated[str, typer.Option(help="demo, vit_b, vit_l, vit_h, or a file.")] = "demo",
+    xmem: Annotated[str, typer.Option(help="demo, XMem, XMem-s012, or a file.")] = "demo",
+    device: Device = "auto",
+) -> None:
+    """Compare strategies and baselines on twelve dye clips with exact truth.
+
+    The same command goes on with a benchmark that was interrupted.
+    """
+    from samflow.benchmark import BenchmarkOptions, benchmark
+    from samflow.strategies import TITLES
+
+    options = BenchmarkOptions(
+        clips=None if clips is None else split_names(clips),
+        frames=frames,
+        strategies=tuple(TITLES) if strategies is None else split_names(strategies),
+        sam=sam,
+        xmem=xmem,
+        device=device,
+    )
+    try:
+        summary = benchmark(out, options)
+    except KeyboardInterrupt:
+        raise SamflowError("interrupted: the same command goes on from here.") from None
+    _print_winners(summary)
+    _print_trust(summary)
+    console.print(f"tables: {out / 'benchmark.csv'}, {out / 'benchmark.md'}")
+    console.print(f"plots: {out / 'plots'}")
+    if summary.failures:
+        name, reason = next(iter(summary.failures.items()))
+        raise SamflowError(f"{len(summary.failures)} clips failed; {name}: {reason}")
+
+
+def _print_winners(summary: "Summary") -> None:
+    """Table of J: the best of each kind on each clip, and who wins."""
+    table = Table("clip", "best strategy", "J", "best baseline", "J", "winner", box=None)
+    for row in summary.winners().to_dict("records"):
+        cells = []
+        for kind in ("strategy", "baseline"):
+            name = row[kind]
+            cells += ["-", "-"] if name is None else [name, f"{row[f'{kind}_J']:.3f}"]
+        mark = " (a baseline)" if row["baseline_wins"] else ""
+        table.add_row(row["clip"], *cells, f"{row['winner']}{mark}")
+    console.print(table)
+
+
+def _print_trust(summary: "Summary") -> None:
+    """How far drift scores and bands can be trusted without a truth."""
+    for row in summary.correlation.to_dict("records"):
+        console.print(
+            f"rank correlation of drift score and 1 - J, {row['group']}: {row['overall']:.2f} "
+            f"overall, {row['within_clip']:.2f} within a clip"
+        )
+    for row in summary.bands.to_dict("records"):
+        console.print(
+            f"band of {row['quantity']}, {row['group']}: holds the truth on "
+            f"{100 * row['coverage']:.0f} % of the frames"
+        )
