@@ -60,6 +60,9 @@ def fill_holes(
 
 def _fill_plane(plane: np.ndarray, threshold: float, max_area: int | None) -> None:
     """Fill the holes of one (H, W) plane in place."""
+    # no hole lies beyond the foreground; a pixel around it keeps what is outside in one piece
+    x, y, width, height = cv2.boundingRect((plane > threshold).view(np.uint8))
+    plane = plane[max(y - 1, 0) : y + height + 1, max(x - 1, 0) : x + width + 1]
     below = plane <= threshold
     _, components, stats, _ = cv2.connectedComponentsWithStats(below.view(np.uint8), connectivity=4)
     x, y, width, height, area = stats.T
