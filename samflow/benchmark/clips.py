@@ -64,7 +64,7 @@ CLIPS = (
     ),
     BenchmarkClip(
         "scratches",
-        "old film: interlaced, scratches, dust, grain",
+        "old film: interlaced, scratched",
         HELD_OUT_SEEDS[2],
         replace(_GENTLE, interlace=True, scratches=7, dust=8.0, grain=0.06, flicker=0.04, blur=1.2),
     ),
