@@ -238,8 +238,10 @@ def _grid(
     figure = Figure(figsize=(width, rows * row_height + above), dpi=100)
     figure.set_layout_engine("constrained", w_pad=0.03, h_pad=0.03)
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axes in panels:
+    for axes in panels[len(pictures) :]:
+        axes.remove()
+    del panels[len(pictures) :]
+    for axes, title in zip(panels, pictures, strict=True):
         axes.set_axis_off()
-    for axes, title in zip(panels, pictures, strict=False):
         axes.set_title(title, fontsize=10)
-    return figure, panels[: len(pictures)]
+    return figure, panels
