@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from PIL import Image
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _TITLE = 0.3
 # brown to green: apart for colour-blind readers, and neither is the colour of a dye
 _LOGIT_COLORS = "BrBG"
+# ends before white, so that a mask stands out from the page
+_GREYS = LinearSegmentedColormap.from_list("greys", ["0.1", "0.85"])
 # of Okabe and Ito
 _MISSED, _ADDED, _MIXED = "#e69f00", "#56b4e9", "#cc79a7"
 
@@ -73,7 +76,7 @@ def picture_grid(
     """
     figure, panels = _grid(pictures, columns, width)
     for axes, picture in zip(panels, pictures.values(), strict=True):
-        axes.imshow(picture, cmap="gray", interpolation="nearest")
+        axes.imshow(picture, cmap=_GREYS, interpolation="nearest")
     return figure
 
 
