@@ -34,7 +34,7 @@ from samflow.training.sam_network import decode, encode, enlarge, new_model, sav
 from samflow.training.schedule import Budget
 
 # as small as the bank's pictures
-TINY = replace(SMALL_SAM, image_size=64, patch_size=8)
+TINY = replace(SMALL_SAM, image_size=64, patch_size=8, depth=2, prompt_dim=32)
 RECIPE = BankRecipe(2, shots=2, looks=2, frames=2, size=(54, 96))
 SIZES = (64, 16)
 
