@@ -7,7 +7,7 @@ else
 endif
 READY := .venv/.samflow-ready
 
-.PHONY: demo test lint notebooks setup clean
+.PHONY: demo test lint notebooks screenshots setup clean
 
 demo: $(READY)
 	$(BIN)/samflow demo --out runs/demo
@@ -25,6 +25,10 @@ notebooks: $(READY)
 	$(BIN)/python -m pytest --nbmake --overwrite -p no:cacheprovider notebooks
 	$(BIN)/nbstripout --keep-output --keep-count notebooks/*.ipynb
 	$(BIN)/python tests/freeze_notebooks.py notebooks/*.ipynb
+
+# the pictures of the widgets in README.md; needs Chromium
+screenshots: $(READY)
+	$(BIN)/python -m tests.screenshots
 
 setup: $(READY)
 

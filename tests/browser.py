@@ -179,6 +179,22 @@ def run_all_cells(page: Any) -> None:
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
 
 
+def run_and_wait(page: Any, command: str = "run-all-cells") -> None:
+    """Run cells with a command of the notebook's menu until they are done."""
+    page.evaluate(
+        "async (name) => { await window.jupyterapp.commands.execute(name) }", f"notebook:{command}"
+    )
+    wait_for_kernel(page)
+
+
+def outputs(page: Any) -> list[list[dict[str, Any]]]:
+    """Outputs of each cell as the notebook holds them, whether in view or not."""
+    return page.evaluate(
+        """() => window.jupyterapp.shell.currentWidget.content.widgets.map(
+            (cell) => cell.model.outputs?.toJSON() ?? [])"""
+    )
+
+
 class Prompts:
     """What a user does with the prompt widget, in pixels of the frame."""
 

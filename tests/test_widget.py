@@ -302,8 +302,8 @@ def test_points_on_and_off(image, tmp_path):
     page.edit("add_point", region=1, point=[20, 20], label=0)
     assert widget._state["points"] is RunOptions().use_points is False, "as in a run"
     assert (widget.labels == 1).sum() == 20 * 30
-    assert page.status[0] == "hint"
-    assert page.status[1].startswith("Points are off: boxes alone make the masks")
+    assert page.status[0] == "ready"
+    assert page.status[1].endswith("masks from boxes alone, as in a run (P uses the points)")
     page.send("points", value=True)
     assert widget._state["points"] is True
     assert (widget.labels == 1).sum() == 20 * 30 - 25

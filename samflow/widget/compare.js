@@ -64,9 +64,10 @@ class ComparePage {
     this.time = make("span", { class: "sf-time sf-wide" });
     this.status = make("span", { class: "sf-status", role: "status" });
     this.divider = make("div", { class: "sf-divider", hidden: single });
-    this.stage = make("div", { class: "sf-stage" }, this.canvas, this.divider);
+    this.sides = ["left", "right"].map((side) => make("div", { class: `sf-side sf-${side}` }));
+    this.stage = make("div", { class: "sf-stage" }, this.canvas, this.divider, ...this.sides);
     this.stage.style.aspectRatio = `${width} / ${height}`;
-    this.stage.style.maxWidth = `calc(70vh * ${width / height})`;
+    this.stage.style.maxWidth = `calc(58vh * ${width / height})`;
     this.plot = new ScorePlot(info, (position) => this.ask({ position }));
     const sides = make("div", { class: "sf-group" }, this.left, this.wiper, this.right);
     sides.hidden = single;
@@ -118,8 +119,16 @@ class ComparePage {
     this.shown = view.position;
     this.answered();
     this.paint();
+    this.nameSides(view);
     Object.assign(this.canvas.dataset, { ready: "1", frame: this.info.frames[view.position], number: view.number });
     this.canvas.setAttribute("aria-label", `Frame ${this.canvas.dataset.frame}: ${view.left} and ${view.right}`);
+  }
+
+  // Which strategy is on which side, at the picture's upper corners.
+  nameSides({ left, right }) {
+    this.sides[0].textContent = left;
+    this.sides[1].textContent = right;
+    this.sides[1].hidden = this.divider.hidden;
   }
 
   answered() {

@@ -7,7 +7,7 @@ export const TOOL_KEYS = { b: "box", f: "foreground", g: "background", h: "share
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export const HELP = [
-  ["B F G H V", "tools: box, foreground, background, shared background, hand"],
+  ["B F G H V", "tools: box, foreground, background, shared background, pan"],
   ["1 … 9", "choose a region"],
   ["arrows", "move the cursor or the chosen prompt (Shift: by 1 px)"],
   ["Enter", "put a point; for a box: one corner, then the opposite one"],

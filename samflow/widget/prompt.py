@@ -18,7 +18,14 @@ from samflow.widget.frames import Frames
 from samflow.widget.history import History
 from samflow.widget.later import Later
 from samflow.widget.preview import Preview, labels_to_png
-from samflow.widget.status import WITH_POINTS, Problems, has_points, model_failure, points_hint
+from samflow.widget.status import (
+    WITH_POINTS,
+    WITHOUT_POINTS,
+    Problems,
+    has_points,
+    model_failure,
+    points_hint,
+)
 
 if TYPE_CHECKING:
     from samflow.sam import Sam
@@ -284,10 +291,9 @@ class PromptWidget(anywidget.AnyWidget):
     def _report(self) -> None:
         """Bring the status line up to date."""
         hint, summary = None, self._files.summary
-        if self._preview is not None:
-            shown = self.prompts_on(self._frame)
-            if not self._use_points:
-                hint = points_hint(shown)
-            elif has_points(shown):
-                summary = "  ·  ".join(filter(None, [summary, WITH_POINTS]))
+        shown = self.prompts_on(self._frame)
+        if self._preview is not None and has_points(shown):
+            hint = None if self._use_points else points_hint(shown)
+            source = WITH_POINTS if self._use_points else WITHOUT_POINTS
+            summary = "  ·  ".join(filter(None, [summary, source]))
         self._status = self._problems.status(hint, summary)

@@ -5,11 +5,14 @@ import { make } from "./dom.js";
 // Okabe and Ito's colours, as in samflow's figures
 const COLORS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442"];
 const HEIGHT = 110;
-const MARGIN = { left: 30, right: 8, top: 6, bottom: 6 };
+const MARGIN = { left: 36, right: 8, top: 6, bottom: 6 };
 
 export class ScorePlot {
   constructor(info, seek) {
     Object.assign(this, { info, position: 0 });
+    // the axis starts at the tenth below the lowest score, so that strategies can be told apart
+    const known = Object.values(info.scores).flat().filter((value) => value != null);
+    this.low = Math.min(0.9, Math.floor(10 * Math.min(1, ...known)) / 10);
     this.canvas = make("canvas", { class: "sf-plot", "aria-hidden": "true" });
     this.canvas.removeAttribute("data-lm-suppress-shortcuts");
     this.legend = make("div", { class: "sf-legend" });
@@ -19,10 +22,14 @@ export class ScorePlot {
     this.canvas.addEventListener("pointermove", (event) => event.buttons & 1 && seek(this.positionAt(event)));
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.canvas);
+    // the text has the theme's colour
+    this.themes = new MutationObserver(() => this.draw());
+    this.themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
   }
 
   dispose() {
     this.observer.disconnect();
+    this.themes.disconnect();
   }
 
   get last() {
@@ -55,7 +62,7 @@ export class ScorePlot {
     const context = this.canvas.getContext("2d");
     context.scale(ratio, ratio);
     const x = (i) => MARGIN.left + (i / this.last) * (width - MARGIN.left - MARGIN.right);
-    const y = (value) => MARGIN.top + (1 - value) * (HEIGHT - MARGIN.top - MARGIN.bottom);
+    const y = (value) => MARGIN.top + ((1 - value) / (1 - this.low)) * (HEIGHT - MARGIN.top - MARGIN.bottom);
     const line = (x0, y0, x1, y1) => {
       context.beginPath();
       context.moveTo(x0, y0);
@@ -66,11 +73,11 @@ export class ScorePlot {
     context.font = "11px system-ui, sans-serif";
     context.textAlign = "right";
     context.textBaseline = "middle";
-    for (const value of [0, 0.5, 1]) {
+    for (const value of [this.low, (this.low + 1) / 2, 1]) {
       context.globalAlpha = 0.25;
       line(x(0), y(value), x(this.last), y(value));
       context.globalAlpha = 1;
-      context.fillText(String(value), MARGIN.left - 6, y(value));
+      context.fillText(String(Math.round(100 * value) / 100), MARGIN.left - 6, y(value));
     }
     Object.values(this.info.scores).forEach((values, i) => {
       context.strokeStyle = COLORS[i % COLORS.length];

@@ -7,6 +7,7 @@ from samflow.errors import SamflowError
 from samflow.prompts import Prompts
 
 WITH_POINTS = "masks from boxes and points, as in a run with --points"
+WITHOUT_POINTS = "masks from boxes alone, as in a run (P uses the points)"
 
 
 def one_line(error: Exception) -> str:
@@ -51,7 +52,7 @@ class Problems:
             return {"kind": "error", "text": " ".join(sentences)}
         if hint is not None:
             return {"kind": "hint", "text": hint}
-        return {"kind": "ready", "text": summary}
+        return {"kind": "ready", "text": summary[:1].upper() + summary[1:]}
 
 
 def has_points(prompts: Prompts) -> bool:
@@ -60,10 +61,8 @@ def has_points(prompts: Prompts) -> bool:
 
 
 def points_hint(prompts: Prompts) -> str | None:
-    """What to know while points are off: which marks have no effect."""
+    """What to know while points are off: a region that has nothing else gets no mask."""
     for region in prompts.regions:
         if region.points and region.box is None:
             return f"{region.name} has points only, and points are off: draw a box, or press P."
-    if has_points(prompts):
-        return "Points are off: boxes alone make the masks, as in a run. Press P to use the points."
     return None
