@@ -200,6 +200,18 @@ def test_grabcut_of_a_large_frame_is_cut_small():
     assert min(j(got, truth)) > 0.95
 
 
+def test_a_cut_that_changes_nothing_keeps_the_mask_in_place(monkeypatch):
+    monkeypatch.setattr("samflow.strategies.with_grabcut.cut_regions", lambda _, labels: labels)
+    labels = np.zeros((360, 640), np.uint8)  # four pixels of the film to three of the cut
+    labels[101:203, 55:301] = 1
+    strategy = baseline("grabcut")
+    frame = Frame(np.zeros((360, 640, 3), np.uint8), 0)
+    first = strategy.start(frame, labels)
+    assert abs(np.argwhere(first).mean(0) - np.argwhere(labels).mean(0)).max() < 0.7
+    for _ in range(5):
+        np.testing.assert_array_equal(strategy.step(frame), first)
+
+
 def test_what_each_baseline_needs():
     assert not needs_xmem(BASELINE_NAMES)
     assert not needs_sam([*BASELINE_NAMES, "xmem"])

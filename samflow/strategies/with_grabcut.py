@@ -50,10 +50,12 @@ class GrabCutStrategy:
             self._labels = cut_regions(frame.image, self._labels)
             return self._labels
         small = (max(1, round(width * _MAX_HEIGHT / height)), _MAX_HEIGHT)
+        # OpenCV's plain nearest neighbour takes corners, not centres: masks would wander
+        nearest = cv2.INTER_NEAREST_EXACT
         image = cv2.resize(frame.image, small, interpolation=cv2.INTER_AREA)
-        labels = cv2.resize(self._labels, small, interpolation=cv2.INTER_NEAREST)
+        labels = cv2.resize(self._labels, small, interpolation=nearest)
         cut = cut_regions(image, labels)
-        self._labels = cv2.resize(cut, (width, height), interpolation=cv2.INTER_NEAREST)
+        self._labels = cv2.resize(cut, (width, height), interpolation=nearest)
         return self._labels
 
     def state_dict(self) -> dict[str, Any]:
