@@ -119,7 +119,7 @@ def test_labels_are_the_bands_of_eta_between_the_walls():
 def test_a_clear_film_shows_exactly_what_the_labels_say():
     colors = {0: (1.0, 1.0, 1.0), 1: (0.0, 0.0, 1.0), 2: (1.0, 0.0, 0.0), 3: (0.0, 0.7, 0.0)}
     look = Look(
-        fluid=colors[0], dye1=colors[1], dye2=colors[2], wall=colors[3], surface=colors[0],
+        fluid=colors[0], dye1=colors[1], dye2=colors[2], wall=colors[3],
         opacity=(1.0, 1.0), streaks=0.0, fade=0.0, gradient=(0.0, 0.0), vignette=0.0, drift=0.0,
         flicker=0.0, blur=0.0, grain=0.0, jpeg=100,
     )  # fmt: skip
@@ -225,6 +225,12 @@ def test_seed_ranges_do_not_meet():
 def test_wrong_arguments_say_what_is_expected(arguments, message):
     with pytest.raises(SamflowError, match=message):
         DyeClip(seed=1, **arguments)
+
+
+@pytest.mark.parametrize("wrong", [{"gaps": 1.0}, {"gaps": -0.1}, {"bubbles": -1}, {"steps": -1}])
+def test_a_scene_that_cannot_be(wrong):
+    with pytest.raises(SamflowError, match=r"expected gaps in \[0, 1\) and bubbles, .* got Scene"):
+        Scene(**wrong)
 
 
 def test_an_empty_scene_is_no_scene():

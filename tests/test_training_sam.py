@@ -263,7 +263,7 @@ def test_the_command_trains_both_stages_into_a_file(decoder_file, tmp_path):
 
 def test_nearest_color_solves_a_film_without_difficulty():
     look = Look(
-        fluid=(1, 1, 1), dye1=(0, 0, 1), dye2=(1, 0, 0), wall=(0, 0.6, 0), surface=(1, 1, 1),
+        fluid=(1, 1, 1), dye1=(0, 0, 1), dye2=(1, 0, 0), wall=(0, 0.6, 0),
         opacity=(1, 1), streaks=0, fade=0, gradient=(0, 0), vignette=0, blur=0.3, grain=0,
     )  # fmt: skip
     (first, labels), (image, truth) = DyeClip(3, (108, 192), frames=2, look=look)

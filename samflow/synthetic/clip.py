@@ -30,7 +30,7 @@ class DyeClip:
     Parameters
     ----------
     seed : int
-        The same seed, size and look give the same bytes.
+        The same seed, size, look and scene give the same bytes.
     size : (int, int)
         (H, W) in pixels, at least 32 each.
     frames : int

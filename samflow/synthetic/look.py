@@ -26,9 +26,8 @@ class Look:
 
     Parameters
     ----------
-    fluid, dye1, dye2, wall, surface : tuple of float
-        Colours of the clear fluid, the upper and lower dye, the bottom wall, and the strip at the
-        top.
+    fluid, dye1, dye2, wall : tuple of float
+        Colours of the clear fluid, the upper and lower dye, and the bottom wall.
     opacity : tuple of float
         Of the upper and of the lower dye at medium concentration.
     streaks : float
@@ -63,7 +62,6 @@ class Look:
     dye1: Color
     dye2: Color
     wall: Color
-    surface: Color
     opacity: tuple[float, float] = (0.85, 0.85)
     streaks: float = 0.4
     fade: float = 0.1
@@ -90,7 +88,6 @@ class Look:
             dye1=(0.13, 0.22, 0.62),
             dye2=(0.70, 0.13, 0.14),
             wall=(0.58, 0.17, 0.15),
-            surface=(0.62, 0.64, 0.60),
         )
 
     @classmethod
@@ -120,12 +117,13 @@ class Look:
             wall = _near(fluid, 0.2, rng)
         else:
             wall = _hsv(between(0, 1), between(0, 0.6), between(0.05, 0.9))
+        # the films of all seeds, which weights and published scores rest on, leave four draws here
+        rng.random(4)
         return cls(
             fluid=fluid,
             dye1=dye1,
             dye2=dye2,
             wall=wall,
-            surface=_near(fluid if between(0, 1) < 0.6 else wall, 0.15, rng),
             opacity=(between(0.55, 0.97), between(0.55, 0.97)),
             streaks=between(0.1, 0.9),
             fade=between(0, 0.4) if between(0, 1) < 0.5 else 0.0,

@@ -8,6 +8,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from samflow.errors import SamflowError
 from samflow.synthetic.flow import REFERENCE_HEIGHT
 
 # Mean and standard deviation of the concentration that enters, see `DyeSimulation`
@@ -32,12 +33,23 @@ class Scene:
     shake : float
         R.m.s. shift of the camera along x and along y, px of a 270 px picture. Shifts are whole
         pixels, for picture and truth alike; the edge is continued outwards.
+
+    Raises
+    ------
+    SamflowError
+        For a share outside of [0, 1), or a negative number.
     """
 
     bubbles: int = 0
     gaps: float = 0.0
     steps: int | None = None
     shake: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.gaps < 1 or min(self.bubbles, self.shake, self.steps or 0) < 0:
+            raise SamflowError(
+                f"expected gaps in [0, 1) and bubbles, steps and shake from 0 on, got {self}."
+            )
 
     def dyed(self, concentration: np.ndarray) -> np.ndarray:
         """Where there is no gap: (H, W) bool, from a concentration (H, W) in about [0, 1]."""
