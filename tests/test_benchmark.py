@@ -158,6 +158,17 @@ def test_it_goes_on_without_doing_finished_clips_again(done, options, tmp_path):
     assert (folder / "benchmark.csv").read_bytes() == (done.folder / "benchmark.csv").read_bytes()
 
 
+def test_results_of_a_deleted_run_are_judged_again(done, options, tmp_path):
+    folder = tmp_path / "deleted"
+    shutil.copytree(done.folder, folder)
+    shutil.rmtree(folder / "runs" / "gentle")
+    scores = folder / "results" / "gentle" / "scores.csv"
+    wanted = scores.read_bytes()
+    scores.write_text("strategy,frame,region,J,F\n")
+    benchmark(folder, changed(options, clips=["gentle"]))
+    assert scores.read_bytes() == wanted
+
+
 def test_one_broken_clip_does_not_lose_the_others(done, options, tmp_path):
     folder = tmp_path / "broken"
     shutil.copytree(done.folder, folder)

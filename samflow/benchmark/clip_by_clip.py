@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,7 +129,7 @@ def _open_folder(folder: Path, options: BenchmarkOptions) -> None:
         return
     try:
         found = dict(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError:
+    except (TypeError, ValueError):
         raise SamflowError(f"{path} is damaged: choose another folder with --out.") from None
     for key, value in wanted.items():
         if found.get(key) != value:
@@ -139,8 +140,12 @@ def _open_folder(folder: Path, options: BenchmarkOptions) -> None:
 
 
 def _do_clip(clip: BenchmarkClip, folder: Path, options: BenchmarkOptions) -> None:
-    """Film, run and results of one clip; what is complete is left as it is."""
+    """Film, run and results of one clip; a run and results that are complete are left alone."""
     film, run_folder = folder / "clips" / clip.name, folder / "runs" / clip.name
+    results = folder / "results" / clip.name
+    if not run_folder.exists():
+        # results of a run that was deleted say nothing about the one that takes its place
+        shutil.rmtree(results, ignore_errors=True)
     # the same clip gives the same bytes, so that a run that was killed can go on
     prompts = write_dye_clip(film, clip.clip(options.frames, options.size))
     run_options = RunOptions(
@@ -151,6 +156,5 @@ def _do_clip(clip: BenchmarkClip, folder: Path, options: BenchmarkOptions) -> No
         save_every=20,
     )
     finished = run(film / "clip.mp4", prompts, run_folder, run_options, resume=run_folder.exists())
-    results = folder / "results" / clip.name
     if not results.is_dir():
         evaluate(finished, Track(film / "truth"), results)
