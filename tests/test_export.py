@@ -182,6 +182,15 @@ def test_cvat_numbers_frames_as_the_film_does_and_escapes_names(tmp_path):
     assert next(root.iter("label")).findtext("name") == names[0]
 
 
+def test_cvat_cannot_tell_two_regions_of_one_name(tmp_path):
+    run = write_run(tmp_path, {"sam": np.ones((2, *SIZE), np.uint8)}, np.arange(2) / 25)
+    regions = [r.model_copy(update={"name": "dye"}) for r in run.record.prompts.regions]
+    prompts = run.record.prompts.model_copy(update={"regions": regions})
+    with pytest.raises(SamflowError, match="two regions are named 'dye'"):
+        export(change_record(run, prompts=prompts), "cvat", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_davis_is_read_by_vos_benchmark(run, tmp_path):
     export(run, "davis", tmp_path / "out")
     for name, maps in MASKS.items():

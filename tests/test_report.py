@@ -275,6 +275,9 @@ def test_a_single_strategy_without_video_truth_or_scale(tmp_path):
     joined = " ".join("".join(page.texts).split())
     assert "comparison video is not in this page" in joined
     assert "none: lengths in px" in joined
+    # the dimension can't be fitted here
+    assert "(– to –)" not in joined
+    assert 'value="nan"' not in (run.folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_failure_leaves_the_earlier_results_as_they_were(tmp_path):

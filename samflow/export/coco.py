@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samflow.export.source import Source
+from samflow.files import write_text
 from samflow.maskio import track_to_coco
 
 
@@ -58,8 +59,7 @@ def write_coco_video(source: Source, folder: Path) -> None:
             )
         ],
     }
-    text = json.dumps(content, ensure_ascii=False)
-    (folder / f"{source.name}.json").write_text(text + "\n", encoding="utf-8")
+    write_text(folder / f"{source.name}.json", json.dumps(content, ensure_ascii=False) + "\n")
 
 
 def _run_lengths(mask: NDArray[np.bool_]) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 import numpy as np
 from numpy.typing import NDArray
 
+from samflow.errors import SamflowError
 from samflow.export.source import Source
 
 
@@ -24,8 +25,20 @@ def write_cvat(source: Source, folder: Path) -> None:
     """Write `STRATEGY.xml`: CVAT 1.1, one frame at a time.
 
     Frames are numbered as in the film, so that the file fits a task made from the whole of it.
+
+    Raises
+    ------
+    SamflowError
+        When two regions have one name: CVAT knows labels by their names alone.
     """
     video = source.video
+    names = [region.name for region in source.regions]
+    for name in names:
+        if names.count(name) > 1:
+            raise SamflowError(
+                f"two regions are named {name!r}, which CVAT would join: give them different names "
+                "in the prompts of run.json."
+            )
     size = {"width": str(video.width), "height": str(video.height)}
     with open(folder / f"{source.name}.xml", "w", encoding="utf-8", newline="\n") as file:
         file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n')

@@ -32,7 +32,7 @@ def track_to_coco(track: Track, regions: Sequence["Region"], path: str | Path) -
     """
     height, width = track.size
     names = {region.id: region.name for region in regions}
-    with atomic_path(path) as part, open(part, "w", encoding="utf-8") as file:
+    with atomic_path(path) as part, open(part, "w", encoding="utf-8", newline="\n") as file:
         file.write('{"annotations": [')
         seen = _write_annotations(file, track)
         images = [

@@ -81,9 +81,8 @@ def clip_table(measures: Mapping[str, Measures], names: Mapping[int, str]) -> Ta
     for region, name in names.items():
         for strategy, measured in measures.items():
             (row,) = measured.clip[measured.clip["region"] == region].to_dict("records")
-            low, high = significant(row["dimension_low"]), significant(row["dimension_high"])
             cells = [
-                Cell(f"{significant(row['dimension'])} ({low} to {high})", row["dimension"]),
+                _dimension_cell(row),
                 *(
                     _with_deviation(row[column[f"{edge}_mean"]], row[column[f"{edge}_rms"]])
                     for edge in ("upper_height", "lower_height")
@@ -184,6 +183,13 @@ def _mean_cell(values: pd.Series) -> Cell:
 
 def _with_deviation(value: float, deviation: float) -> Cell:
     return Cell(with_deviation(value, deviation), value)
+
+
+def _dimension_cell(row: Mapping[str, float]) -> Cell:
+    value, low, high = (row[f"dimension{end}"] for end in ("", "_low", "_high"))
+    if pd.isna(value):
+        return Cell(UNKNOWN)
+    return Cell(f"{significant(value)} ({significant(low)} to {significant(high)})", value)
 
 
 def _place(frame: int, times: Mapping[int, float]) -> str:
