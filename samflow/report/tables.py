@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -185,7 +186,7 @@ def _with_deviation(value: float, deviation: float) -> Cell:
     return Cell(with_deviation(value, deviation), value)
 
 
-def _dimension_cell(row: Mapping[str, float]) -> Cell:
+def _dimension_cell(row: Mapping[Any, Any]) -> Cell:
     value, low, high = (row[f"dimension{end}"] for end in ("", "_low", "_high"))
     if pd.isna(value):
         return Cell(UNKNOWN)
