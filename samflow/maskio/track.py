@@ -71,16 +71,6 @@ class Track(Sequence[np.ndarray]):
         present = set(self.indices)
         return tuple(i for i in range(self.indices[0], self.indices[-1]) if i not in present)
 
-    def check_complete(self) -> None:
-        """Raise SamflowError when a frame between the first and the last is missing."""
-        gaps = self.gaps
-        if gaps:
-            shown = ", ".join(map(str, gaps[:5])) + (", ..." if len(gaps) > 5 else "")
-            raise SamflowError(
-                f"{self.folder} lacks {len(gaps)} of the frames {self.indices[0]} to "
-                f"{self.indices[-1]} ({shown}): write them, or cut the clip there."
-            )
-
     def label_map_of(self, index: int) -> np.ndarray:
         """Label map (H, W) uint8 of frame number `index`."""
         try:

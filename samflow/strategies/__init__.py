@@ -9,9 +9,7 @@ Like the others they begin with the first frame's label map.
 
 from samflow.strategies.base import (
     BASELINE_NAMES,
-    BASELINE_TITLES,
     STRATEGY_NAMES,
-    STRATEGY_TITLES,
     TITLES,
     Frame,
     Strategy,
@@ -31,9 +29,7 @@ from samflow.strategies.with_xmem import XMemStrategy
 
 __all__ = [
     "BASELINE_NAMES",
-    "BASELINE_TITLES",
     "STRATEGY_NAMES",
-    "STRATEGY_TITLES",
     "TITLES",
     "ColorStrategy",
     "FlowStrategy",
