@@ -38,8 +38,8 @@ class BenchmarkClip:
         return DyeClip(self.seed, size, frames, look=self.look, scene=self.scene)
 
 
-# From the clip where the nearest of the true first frame's mean colours reaches J 0.93 to the one
-# where it reaches 0.57, means over 60 frames.
+# Roughly by how far colour gets: `nearest-colour` that has seen the true first frame reaches J 0.93
+# on the first clip and 0.56 on the last, means over 60 frames.
 CLIPS = (
     BenchmarkClip("gentle", "clear colours in even light", HELD_OUT_SEEDS[0], _GENTLE),
     BenchmarkClip(
