@@ -132,7 +132,7 @@ def _glance(
             }
         )
         text = f"{name}: {percent(shares.median())} of the frame"
-        if len(shares) > 1:
+        if shares.min() < shares.max():
             text += (
                 f"; by strategy from {percent(shares.min())} ({shares.idxmin()}) to "
                 f"{percent(shares.max())} ({shares.idxmax()})"
