@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from samflow import DyeClip, Prompts, Video
+from samflow import DyeClip, Prompts, RunOptions, Video
 from samflow.errors import SamflowError
 from samflow.lesson import (
     carry,
     foreground_points_only,
     open_lesson,
+    run_lesson,
     show_mistakes,
     show_scores,
     show_sheet,
@@ -168,3 +169,25 @@ def test_tracks_are_shown_as_a_page_and_as_a_video(lesson, tmp_path):
         lesson.video, tracks, lesson.prompts.regions, tmp_path / "one.mp4", film=False
     )
     assert alone.width < Video(path).size[1]
+
+
+def test_a_run_is_kept_and_other_prompts_get_a_run_of_their_own(lesson, tmp_path):
+    options = RunOptions(("nearest-colour",), sam="demo", device="cpu")
+    made = run_lesson(lesson, options, tmp_path)
+    assert made.complete
+    assert len(made.track("nearest-colour")) == FRAMES
+    written = (made.folder / "run.json").read_bytes()
+    again = run_lesson(lesson, options, tmp_path)
+    assert again.folder == made.folder
+    assert (made.folder / "run.json").read_bytes() == written
+    original = lesson.prompts
+    box = original.regions[0].model_copy(update={"box": (10, 20, 400, 150)})
+    drawn = original.model_copy(update={"regions": [box, *original.regions[1:]]})
+    drawn.save(lesson.prompts_path)
+    try:
+        other = run_lesson(lesson, options, tmp_path)
+    finally:
+        original.save(lesson.prompts_path)
+    assert other.folder != made.folder
+    assert other.complete
+    assert made.complete
