@@ -5,8 +5,10 @@ each other once a step only.
 """
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -29,7 +31,7 @@ def run_workers(target: Callable[..., Any], workers: int, *arguments: Any) -> No
         return
     with tempfile.TemporaryDirectory() as folder:
         torch.multiprocessing.spawn(
-            _work, (workers, f"{folder}/meeting", target, arguments), nprocs=workers
+            _work, (workers, (Path(folder) / "meeting").as_uri(), target, arguments), nprocs=workers
         )
 
 
@@ -37,8 +39,9 @@ def _work(
     rank: int, workers: int, meeting: str, target: Callable[..., Any], arguments: tuple[Any, ...]
 ) -> None:
     torch.set_num_threads(1)
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # all of them are on this machine
-    dist.init_process_group("gloo", f"file://{meeting}", rank=rank, world_size=workers)
+    if sys.platform == "linux":  # all of them are on this machine; a host name may lead elsewhere
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    dist.init_process_group("gloo", meeting, rank=rank, world_size=workers)
     target(*arguments)
     dist.destroy_process_group()
 

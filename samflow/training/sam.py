@@ -277,7 +277,7 @@ def train_on_crops(
     blocks = tuple(range(DEMO_ARCHITECTURE.depth))
     crop = replace(DEMO_ARCHITECTURE, image_size=CROP_SIZE, global_blocks=blocks)
     log.info("first stage: crops of %d px", CROP_SIZE)
-    pictures = CROP_PICTURES // data_parallel.workers()
+    pictures = max(1, CROP_PICTURES // data_parallel.workers())
     settings = Settings(budget, pictures, SQUARE_CROPS, last_share=0.25)
     model, _ = train(new_model(crop, decoder, seed=0), bank, settings, snapshot)
     return enlarge(model, DEMO_ARCHITECTURE)
@@ -331,7 +331,7 @@ def _train_worker(options: argparse.Namespace, decoder: dict[str, torch.Tensor] 
     log.info("second stage: pictures of %d px", model.image_encoder.img_size)
     settings = Settings(
         Budget(options.steps, options.minutes),
-        WHOLE_PICTURES // data_parallel.workers(),
+        max(1, WHOLE_PICTURES // data_parallel.workers()),
         MIXED_CROPS,
         learning_rate=5e-4,
         warm_up=50,
