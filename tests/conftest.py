@@ -1,8 +1,14 @@
 import os
+import signal
 
 # Sums over several threads round differently from run to run on a busy machine, which would make
 # tests of equal bytes fail by chance. Commands that tests start inherit it.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# A shell that starts the tests in the background makes them, and with them the commands that they
+# start and interrupt, deaf to Ctrl+C.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import torch
 from hypothesis import HealthCheck, settings

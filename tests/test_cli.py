@@ -329,7 +329,7 @@ def test_other_mistakes(fails, given, models, tmp_path):
 
 
 def test_an_interrupted_run_says_how_to_go_on(clip, models, tmp_path):
-    frames = [np.full((54, 96, 3), 40 + index % 150, np.uint8) for index in range(3000)]
+    frames = [np.full((54, 96, 3), 40 + index % 150, np.uint8) for index in range(400)]
     write_film(tmp_path / "film.mp4", frames)
     options = ["--out", tmp_path / "run", *models, "--accept-frame", "--strategies", "sam"]
     command = [SAMFLOW, "run", tmp_path / "film.mp4", "--prompts", clip / "prompts.json", *options]

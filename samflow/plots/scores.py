@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -56,6 +57,9 @@ def plot_scores(
         for axes, region in zip(small, regions, strict=True):
             rows = table[table["region"] == region]
             axes.plot(rows["frame"], rows[score], **styles[strategy], linewidth=1.1)
+    # down to the tenth below the lowest score: curves that all lie near 1 stay apart
+    lowest = min(table[score].min() for table in scores.values())
+    low = max(0.0, np.floor(10 * lowest - 1e-9) / 10)
     meaning = {"J": "region similarity $J$", "F": "boundary measure $F$"}.get(score, score)
     large.set_title("Mean over regions", fontsize=10)
     large.set_ylabel(meaning)
@@ -64,8 +68,7 @@ def plot_scores(
     small[0].set_ylabel(f"${score}$")
     for axes in (large, *small):
         tidy(axes)
-        axes.set_ylim(-0.02, 1.02)
-        axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+        axes.set_ylim(low - 0.02 * (1 - low), 1 + 0.02 * (1 - low))
         axes.set_xlabel("frame")
     legend(figure, large)
     save(figure, path)
