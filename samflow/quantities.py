@@ -1,8 +1,9 @@
 """Flow quantities of a run: tables of every strategy, drift, plots, and a page with all of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
@@ -96,8 +97,15 @@ def _check_sizes(tracks: Mapping[str, Track], size: tuple[int, int]) -> None:
 
 
 def _find_drift(tracks: Mapping[str, Track], clip: Video, ids: list[int]) -> Drift:
-    with tqdm(clip, unit="frame", desc="drift") as shown:
-        scores = drift_scores(drift_signs(tracks, shown, ids))
+    with tqdm(total=len(clip), unit="frame", desc="drift") as bar:
+
+        def counted() -> Iterator[np.ndarray]:
+            # counted when they are given: nobody asks for more after the last one
+            for image in clip:
+                bar.update()
+                yield image
+
+        scores = drift_scores(drift_signs(tracks, counted(), ids))
     return Drift(scores, drift_start(scores, _THRESHOLD, _HOLD), _THRESHOLD, _HOLD)
 
 
