@@ -32,9 +32,9 @@ def write_pages(summary: Summary, folder: Path) -> None:
     draw_clips(summary, plots / "clips.png")
 
 
-def score_matrix(table: pd.DataFrame, score: str = "J") -> pd.DataFrame:
-    """Mean score of each clip (rows) and strategy (columns), both in the benchmark's order."""
-    wide = table.pivot(index="clip", columns="strategy", values=score)
+def score_matrix(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean J of each clip (rows) and strategy (columns), both in the benchmark's order."""
+    wide = table.pivot(index="clip", columns="strategy", values="J")
     return wide.loc[table["clip"].unique(), table["strategy"].unique()]
 
 
