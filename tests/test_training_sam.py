@@ -30,7 +30,7 @@ from samflow.training.sam import (
     main,
     train,
 )
-from samflow.training.sam_network import decode, encode, enlarge, new_model, save_weights
+from samflow.training.sam_network import decode, encode, enlarge, new_model, resample, save_weights
 from samflow.training.schedule import Budget
 
 # as small as the bank's pictures
@@ -219,6 +219,29 @@ def test_enlarging_keeps_weights_and_the_place_of_positions():
     torch.testing.assert_close(position[0, 15], position[0, 7])
 
 
+def test_resampling_sees_the_same_part_of_the_picture():
+    coarse = new_model(TINY, None, seed=0)
+    for parameter in coarse.parameters():
+        torch.nn.init.normal_(parameter)
+    unchanged = resample(coarse, TINY).state_dict()
+    assert all(torch.equal(value, unchanged[key]) for key, value in coarse.state_dict().items())
+    with torch.no_grad():
+        coarse.image_encoder.pos_embed.copy_(torch.linspace(-1, 1, 8)[None, None, :, None])
+        for block in coarse.image_encoder.blocks:
+            span = block.attn.rel_pos_h.shape[0]
+            block.attn.rel_pos_h.copy_(torch.linspace(-1, 1, span)[:, None])
+    fine = resample(coarse, replace(TINY, image_size=128, window_size=8)).image_encoder
+    # positions in between the old ones; beyond the outermost ones their value is kept
+    expected = torch.linspace(-1, 1, 8)[0] + torch.arange(-0.25, 7.5, 0.5).clip(0, 7) * 2 / 7
+    torch.testing.assert_close(fine.pos_embed[0, 5, :, 0].detach(), expected)
+    for block, side in zip(fine.blocks, (8, 16), strict=True):
+        table = block.attn.rel_pos_h[:, 0].detach()
+        assert table.shape == (2 * side - 1,)
+        # the offset of nothing stays in the middle, and growing offsets keep their order
+        torch.testing.assert_close(table, -table.flip(0))
+        assert (table.diff() >= 0).all()
+
+
 @pytest.fixture(scope="module")
 def decoder_file(tmp_path_factory):
     state = build_sam(replace(TINY, prompt_dim=256, mask_channels=16, decoder_mlp_dim=2048))
@@ -257,7 +280,7 @@ def test_the_command_trains_both_stages_into_a_file(decoder_file, tmp_path):
     arguments = ["--out", out, "--bank", tmp_path / "bank", "--simulations", 1]
     arguments += ["--decoder", decoder_file, "--crop-steps", 1, "--steps", 1, "--workers", 2]
     main([str(argument) for argument in arguments])
-    assert load_sam(out, device="cpu").image_size == 512
+    assert load_sam(out, device="cpu").image_size == 640
     assert out.stat().st_size < 20e6
 
 

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from segment_anything.modeling import Sam as SamModel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from samflow.sam import build_sam
+from samflow.sam import load_sam
 from samflow.training import data_parallel
 from samflow.training.clips import BankRecipe, ClipBank, build_bank
 from samflow.training.decoder_start import decoder_state
@@ -41,16 +41,16 @@ from samflow.training.sam_network import (
     encode,
     enlarge,
     new_model,
+    resample,
     save_weights,
 )
 from samflow.training.schedule import Budget, learning_rate_share
-from samflow.weights import load_checkpoint
 
 log = logging.getLogger(__name__)
 
 # Most of the training runs on crops of the same scale: a film is wide, so half of the square input
 # is padding, and a quarter of the tokens costs less than a quarter of the time.
-CROP_SIZE = 256
+CROP_SIZE = 320
 SQUARE_CROPS = Crops(share=1.0, rows=(0.75, 1.0), aspect=(0.9, 1.25))
 MIXED_CROPS = Crops(share=0.35, rows=(0.6, 1.0), aspect=(0.9, 2.0))
 CROP_STEPS = 1000
@@ -290,7 +290,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--bank", type=Path, default=Path("sam-bank"), help="rendered clips")
     parser.add_argument("--simulations", type=int, default=600, help="flows in the bank")
     parser.add_argument("--decoder", type=Path, help="wheel or .pt file with SAM's decoder")
-    parser.add_argument("--start", type=Path, help="demo weights: skip the first stage")
+    parser.add_argument("--start", type=Path, help="demo weights of any size: skip stage 1")
     parser.add_argument("--crop-steps", type=int, default=CROP_STEPS)
     parser.add_argument("--steps", type=int, default=WHOLE_STEPS)
     parser.add_argument("--minutes", type=float, help="second stage: this long, not --steps")
@@ -326,8 +326,7 @@ def _train_worker(options: argparse.Namespace, decoder: dict[str, torch.Tensor] 
     if decoder is not None:
         model = train_on_crops(bank, Budget(options.crop_steps), decoder, snapshot)
     else:
-        model = build_sam(DEMO_ARCHITECTURE)
-        model.load_state_dict(load_checkpoint(options.start, kind="sam").state_dict)
+        model = resample(load_sam(options.start, device="cpu").model, DEMO_ARCHITECTURE)
     log.info("second stage: pictures of %d px", model.image_encoder.img_size)
     settings = Settings(
         Budget(options.steps, options.minutes),

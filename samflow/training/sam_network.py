@@ -1,4 +1,4 @@
-"""The demo SAM's network while it is trained: built, enlarged, saved, run on examples."""
+"""The demo SAM's network while it is trained: built, resized, saved, run on examples."""
 
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from samflow.sam import SamArchitecture, build_sam
 from samflow.training.examples import Example
 
 DEMO_ARCHITECTURE = SamArchitecture(
-    image_size=512,
+    image_size=640,
     patch_size=16,
     embed_dim=192,
     depth=5,
     num_heads=3,
-    window_size=16,
+    window_size=20,
     global_blocks=(2, 4),
 )
 
@@ -70,6 +70,36 @@ def enlarge(small: SamModel, architecture: SamArchitecture) -> SamModel:
         elif "rel_pos" in key and source.shape != target.shape:  # (2 * side - 1, channels)
             beyond = (target.shape[0] - source.shape[0]) // 2
             state[key] = F.pad(source.T[None], (beyond, beyond), mode="replicate")[0].T
+    model.load_state_dict(state)
+    return model
+
+
+def resample(coarse: SamModel, architecture: SamArchitecture) -> SamModel:
+    """Turn a Sam into one that looks at the same pictures with more or fewer pixels.
+
+    Parameters
+    ----------
+    coarse : Sam
+        Trained on whole pictures.
+    architecture : SamArchitecture
+        Like that of `coarse`, with another image size and attention windows in proportion.
+
+    Returns
+    -------
+    Sam
+        With the same weights. The tables of positions are interpolated, so that a block attends
+        to the same part of the picture as before.
+    """
+    model = build_sam(architecture)
+    state = coarse.state_dict()
+    for key, target in model.state_dict().items():
+        source = state[key]
+        if key.endswith("pos_embed"):  # (1, rows, columns, channels)
+            table = source.permute(0, 3, 1, 2)
+            table = F.interpolate(table, target.shape[1:3], mode="bilinear")
+            state[key] = table.permute(0, 2, 3, 1)
+        elif "rel_pos" in key:  # (2 * side - 1, channels)
+            state[key] = F.interpolate(source.T[None], target.shape[0], mode="linear")[0].T
     model.load_state_dict(state)
     return model
 
