@@ -83,6 +83,43 @@ def test_max_area_fills_exactly_the_small_holes(plane, max_area):
     np.testing.assert_array_equal(filled, expected)
 
 
+@pytest.mark.parametrize("blur", [2.5, 6, 8, 12])
+@pytest.mark.parametrize("max_area", [None, 60])
+def test_holes_of_a_large_plane_are_filled_as_in_a_small_one(blur, max_area):
+    # few holes are filled one by one near where they are, many together
+    noise = np.random.default_rng(int(10 * blur)).normal(size=(240, 320))
+    plane = ndimage.gaussian_filter(noise, blur)
+    plane = (plane / plane.std() + 0.4).astype(np.float32)
+    _, holes = ndimage.label(ndimage.binary_fill_holes(plane > 0) & (plane <= 0))
+    assert (holes > 40) == (blur == 2.5)
+    assert holes > 1
+    expected = _reconstructed(plane, 0.0, max_area)
+    np.testing.assert_array_equal(fill_holes(plane, 0.0, max_area), expected)
+
+
+def test_the_way_out_of_a_hole_may_be_far_away():
+    plane = np.full((300, 300), -5.0)
+    plane[20:280, 20:280] = 9.0
+    plane[150, 40:270] = 3.0  # a trench that ends before the border
+    plane[150, 150] = -1.0
+    expected = plane.copy()
+    expected[150, 40:270] = 9.0
+    np.testing.assert_array_equal(fill_holes(plane), expected)
+    plane[150, 270:] = 2.0  # now it leads out
+    expected[150, 40:] = plane[150, 40:]
+    expected[150, 150] = 3.0
+    np.testing.assert_array_equal(fill_holes(plane), expected)
+
+
+def test_holes_are_filled_in_place_when_asked():
+    logits = np.full((2, 1, 9, 9), -5.0, np.float32)
+    logits[0, 0, 2:7, 2:7] = 3.0
+    logits[0, 0, 4, 4] = -1.0
+    expected = fill_holes(logits)
+    assert fill_holes(logits, in_place=True) is logits
+    np.testing.assert_array_equal(logits, expected)
+
+
 def test_a_hole_is_raised_to_its_rim_with_the_dent_around_it():
     row = [-5, 4, 1, -3, 1, 6, -5]
     plane = np.array(

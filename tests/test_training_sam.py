@@ -280,8 +280,14 @@ def test_the_command_trains_both_stages_into_a_file(decoder_file, tmp_path):
     arguments = ["--out", out, "--bank", tmp_path / "bank", "--simulations", 1]
     arguments += ["--decoder", decoder_file, "--crop-steps", 1, "--steps", 1, "--workers", 2]
     main([str(argument) for argument in arguments])
-    assert load_sam(out, device="cpu").image_size == 640
+    assert load_sam(out, device="cpu").image_size == 704
     assert out.stat().st_size < 20e6
+    # no further steps: the same weights again
+    again = tmp_path / "again.safetensors"
+    arguments[:6] = ["--out", again, "--bank", tmp_path / "bank", "--start", out]
+    arguments = [*arguments, "--simulations", 1, "--steps", 0]
+    main([str(argument) for argument in arguments])
+    assert again.read_bytes() == out.read_bytes()
 
 
 def test_nearest_color_solves_a_film_without_difficulty():

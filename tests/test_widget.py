@@ -1,13 +1,16 @@
 """The widgets' Python half, fed with the messages that the page sends."""
 
+import asyncio
 import io
 import json
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from models import small_sam
+from overlays import read_overlay
 from PIL import Image
 
 from samflow.errors import SamflowError
@@ -19,7 +22,8 @@ from samflow.strategies import Frame, PromptOptions, segment_first_frame
 from samflow.video import Video
 from samflow.widget import PromptWidget
 from samflow.widget.bundle import bundle
-from samflow.widget.preview import labels_to_png
+from samflow.widget.later import Later
+from samflow.widget.overlay import overlay_bytes
 
 H, W = 72, 128
 
@@ -84,12 +88,6 @@ class CountingSam:
                     square = np.s_[int(y) - 2 : int(y) + 3, int(x) - 2 : int(x) + 3]
                     plane[square] = 2 * label - 1
         return logits
-
-
-def read_overlay(png: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """Areas and outlines, (H, W, 4) uint8 each."""
-    both = np.array(Image.open(io.BytesIO(png)).convert("RGBA"))
-    return both[: len(both) // 2], both[len(both) // 2 :]
 
 
 def test_box_and_points_become_prompts(image):
@@ -342,11 +340,11 @@ def test_overlay_has_areas_outlines_and_no_area_for_background():
         Region(id=254, name="ridges", color="#204060", background=True),
         Region(id=1, name="dye", color="#0000ff"),
     ]
-    areas, outlines = read_overlay(labels_to_png(labels, regions))
-    np.testing.assert_array_equal(areas[..., 3] == 255, labels == 1)
-    assert areas[5, 5].tolist() == [0, 0, 255, 255]
+    areas, outlines = read_overlay(overlay_bytes(labels, regions))
     inner = np.zeros_like(labels, bool)
     inner[3:11, 4:12] = inner[9:17, 16:24] = True
+    np.testing.assert_array_equal(areas[..., 3] == 255, (labels == 1) & inner)
+    assert areas[5, 5].tolist() == [0, 0, 255, 255]
     np.testing.assert_array_equal(outlines[..., 3] == 255, (labels > 0) & ~inner)
     assert tuple(outlines[8, 15, :3]) == outline_rgb("#204060")
 
@@ -541,3 +539,28 @@ def test_torch_is_not_needed_to_draw():
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_crowd_of_edits_shares_one_prediction():
+    calls = []
+
+    def predict():
+        calls.append(time.monotonic())
+        time.sleep(0.05)
+
+    async def edits():
+        later = Later(predict)
+        later.request()
+        assert len(calls) == 1, "the first edit is answered at once"
+        for _ in range(14):  # these waited for the model
+            later.request()
+            await asyncio.sleep(0.001)
+        assert len(calls) == 1
+        await asyncio.sleep(0.2)
+        assert len(calls) == 2
+        later.request(0.01)
+        later.request(0.02)
+        await asyncio.sleep(0.2)
+
+    asyncio.run(edits())
+    assert len(calls) == 3

@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+from overlays import read_overlay
 from PIL import Image
 
 from samflow.errors import SamflowError
@@ -62,10 +63,6 @@ def send(widget, **content):
     widget._handle_custom_msg(content, [])
 
 
-def areas(png):
-    return np.array(Image.open(io.BytesIO(png)).convert("RGBA"))[:H]
-
-
 def grey(widget):
     return float(np.array(Image.open(io.BytesIO(widget._image))).mean())
 
@@ -78,8 +75,8 @@ def test_both_tracks_of_a_frame_are_sent(run_folder):
     send(widget, position=3, left="sam", right="xmem")
     assert widget._view == {"number": 2, "position": 3, "left": "sam", "right": "xmem"}
     assert grey(widget) == pytest.approx(40 * 5, abs=1), "the run began at the film's frame 2"
-    for png, start in ((widget._left, 20), (widget._right, 0)):
-        picture = areas(png)
+    for overlay, start in ((widget._left, 20), (widget._right, 0)):
+        picture, _ = read_overlay(overlay)
         assert picture[15, start + 20].tolist() == [0, 255, 0, 255], "the prompts' colour"
         assert picture[15, start + 14, 3] == 0
         assert picture[38, 5].tolist() == [255, 0, 0, 255], "the default colour of label 2"
@@ -129,7 +126,7 @@ def test_one_track(run_folder, clip):
     widget = show_track(clip, run_folder / "masks" / "sam")
     assert widget._info["titles"] == ["sam"]
     assert widget._view["left"] == widget._view["right"] == "sam"
-    assert areas(widget._left)[15, 25].tolist() == [0, 0, 255, 255]
+    assert read_overlay(widget._left)[0][15, 25].tolist() == [0, 0, 255, 255]
 
 
 def test_tracks_that_do_not_fit(run_folder, clip, tmp_path):

@@ -10,10 +10,18 @@ from samflow.errors import SamflowError
 # A hole's inside touches its outside over pixel sides only, so a closed curve may be diagonal:
 # the same choice as scipy.ndimage.binary_fill_holes.
 _CROSS = ndimage.generate_binary_structure(2, 1).astype(np.uint8)
+# up to this many holes are filled one by one, each within a small window
+_FEW = 40
+
+_Hole = tuple[slice, slice, np.ndarray]
+"""Rows and columns of a window (h, w), and the hole's pixels in it, (h, w) bool."""
 
 
 def fill_holes(
-    logits: np.ndarray, threshold: float = 0.0, max_area: int | None = None
+    logits: np.ndarray,
+    threshold: float = 0.0,
+    max_area: int | None = None,
+    in_place: bool = False,
 ) -> np.ndarray:
     """Raise the holes in each region's logits to the height of their rim.
 
@@ -25,6 +33,8 @@ def fill_holes(
         A hole is made of pixels at or below this, enclosed by pixels above it.
     max_area : int, optional
         Largest hole that is filled, in px; by default holes of any size are filled. 0 fills none.
+    in_place : bool
+        Change `logits` itself: copying an array of many megabytes takes longer than filling it.
 
     Returns
     -------
@@ -50,52 +60,91 @@ def fill_holes(
     logits = np.asarray(logits)
     if logits.ndim < 2:
         raise SamflowError(f"expected logits (N, 1, H, W), got shape {logits.shape}.")
-    filled = logits.copy()
+    filled = logits if in_place else logits.copy()
     if max_area == 0:
         return filled
-    for plane in filled.reshape(-1, *logits.shape[-2:]):
-        _fill_plane(plane, threshold, max_area)
+    for index in np.ndindex(filled.shape[:-2]):
+        _fill_plane(filled[index], threshold, max_area)
     return filled
 
 
 def _fill_plane(plane: np.ndarray, threshold: float, max_area: int | None) -> None:
     """Fill the holes of one (H, W) plane in place."""
-    # no hole lies beyond the foreground; a pixel around it keeps what is outside in one piece
-    x, y, width, height = cv2.boundingRect((plane > threshold).view(np.uint8))
-    plane = plane[max(y - 1, 0) : y + height + 1, max(x - 1, 0) : x + width + 1]
-    below = plane <= threshold
-    _, components, stats, _ = cv2.connectedComponentsWithStats(below.view(np.uint8), connectivity=4)
+    above = (plane > threshold).view(np.uint8)
+    rims = _rims(above)
+    if not rims:
+        return
+    below = above == 0
+    largest = plane.size if max_area is None else max_area
+    if len(rims) > _FEW:
+        holes = [_all_holes(below, largest)]
+    else:
+        holes = [hole for rim in rims if (hole := _hole_within(below, rim, largest)) is not None]
+    # everything at or below the threshold that is no hole to fill is a way out
+    way_out = below.copy()
+    for rows, columns, mask in holes:
+        way_out[rows, columns] &= ~mask
+    for hole in holes:
+        _fill_hole(plane, way_out, hole)
+
+
+def _rims(above: np.ndarray) -> list[cv2.typing.Rect]:
+    """x, y, width, height of the innermost foreground pixels around each hole."""
+    contours, tree = cv2.findContours(above, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    if tree is None:
+        return []
+    parents = tree.reshape(-1, 4)[:, 3]
+    return [
+        cv2.boundingRect(contour)
+        for contour, parent in zip(contours, parents, strict=True)
+        if parent >= 0
+    ]
+
+
+def _hole_within(below: np.ndarray, rim: cv2.typing.Rect, largest: int) -> _Hole | None:
+    """The hole that a rim encloses, None when it is larger than `largest` px."""
+    x, y, width, height = rim
+    rows, columns = slice(y, y + height), slice(x, x + width)
+    window = below[rows, columns].view(np.uint8)
+    _, numbers, stats, _ = cv2.connectedComponentsWithStats(window, connectivity=4)
+    # of all pieces, only the hole reaches the rim's inside on all four sides
+    reaches = (stats[1:, :4] == (1, 1, width - 2, height - 2)).all(axis=1)
+    own = 1 + int(np.flatnonzero(reaches)[0])
+    if stats[own, cv2.CC_STAT_AREA] > largest:
+        return None
+    return rows, columns, numbers == own
+
+
+def _all_holes(below: np.ndarray, largest: int) -> _Hole:
+    """All holes of up to `largest` px together."""
+    _, numbers, stats, _ = cv2.connectedComponentsWithStats(below.view(np.uint8), connectivity=4)
     x, y, width, height, area = stats.T
-    inside = (x > 0) & (y > 0) & (x + width < plane.shape[1]) & (y + height < plane.shape[0])
+    inside = (x > 0) & (y > 0) & (x + width < below.shape[1]) & (y + height < below.shape[0])
     # component 0 is what lies above the threshold
     inside[0] = False
-    is_hole = inside if max_area is None else inside & (area <= max_area)
-    if not is_hole.any():
-        return
-    holes = is_hole[components]
-    window = _window_around(holes, ~below | holes)
-    part, hole_part = plane[window], holes[window]
-    # everything at or below the threshold that is no hole to fill is a way out
-    way_out = below[window] & ~hole_part
-    level = _flood_level(part, way_out)
-    basins = _pieces_with((level > part) & ~way_out, hole_part)
-    part[basins] = level[basins]
+    return slice(0, below.shape[0]), slice(0, below.shape[1]), (inside & (area <= largest))[numbers]
 
 
-def _window_around(holes: np.ndarray, enclosing: np.ndarray) -> tuple[slice, slice]:
-    """Rows and columns of the pieces of `enclosing` with holes, and one pixel around them.
+def _fill_hole(plane: np.ndarray, way_out: np.ndarray, hole: _Hole) -> None:
+    """Raise a hole and the dent around it to the lowest way out, in place.
 
-    Nothing outside these pieces can be part of a hole's rim.
+    The way out is looked for nearby first: the edge of a window counts as a way out, and the
+    answer holds when the water gets away without crossing it.
     """
-    mask = enclosing.view(np.uint8)
-    _, pieces, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    has_hole = np.zeros(len(stats), bool)
-    has_hole[pieces[holes]] = True
-    x, y, width, height, _ = stats[has_hole].T
-    return (
-        slice(max(y.min() - 1, 0), (y + height).max() + 1),
-        slice(max(x.min() - 1, 0), (x + width).max() + 1),
-    )
+    rows, columns, mask = hole
+    margin = max(mask.shape) // 2 + 24
+    while True:
+        top, left = max(rows.start - margin, 0), max(columns.start - margin, 0)
+        window = np.s_[top : rows.stop + margin, left : columns.stop + margin]
+        part, out = plane[window], way_out[window]
+        inner = np.zeros(part.shape, bool)
+        inner[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = mask
+        level = _flood_level(part, out)
+        if part.shape == plane.shape or (_pieces_with(part <= level[inner][0], inner) & out).any():
+            break
+        margin *= 4
+    basins = _pieces_with((level > part) & ~out, inner)
+    part[basins] = level[basins]
 
 
 def _pieces_with(mask: np.ndarray, marked: np.ndarray) -> np.ndarray:

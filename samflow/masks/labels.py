@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
+import cv2
 import numpy as np
 
 from samflow.errors import SamflowError
+
+# what is worked on at once then fits into a processor's cache
+_ROWS = 32
 
 
 def logits_to_labels(
@@ -47,13 +51,22 @@ def logits_to_labels(
         return np.zeros(planes.shape[1:], np.uint8)
     if values.min() < 1 or values.max() > 254:
         raise SamflowError(f"region ids must lie in 1..254, got {values.tolist()}.")
-    # region by region, several times faster than argmax across the planes
     labels = np.zeros(planes.shape[1:], np.uint8)
-    highest = np.full(labels.shape, threshold, np.result_type(planes, np.float32))
-    for value, plane in zip(values, planes, strict=True):
-        np.copyto(labels, np.uint8(value), where=plane > highest)
-        np.maximum(highest, plane, out=highest)
+    # region by region and a few rows at a time: several times faster than argmax across the planes
+    for start in range(0, len(labels), _ROWS):
+        rows = slice(start, start + _ROWS)
+        _merge(labels[rows], planes[:, rows], values, threshold)
     return without_labels(labels, background)
+
+
+def _merge(labels: np.ndarray, planes: np.ndarray, values: np.ndarray, threshold: float) -> None:
+    """Write the label of the highest plane above the threshold into `labels`, 0 until now."""
+    highest = np.full(labels.shape, threshold, np.result_type(planes, np.float32))
+    higher = np.empty(labels.shape, bool)
+    for value, plane in zip(values.astype(np.uint8), planes, strict=True):
+        np.greater(plane, highest, out=higher)
+        np.copyto(labels, value, where=higher)
+        np.maximum(highest, plane, out=highest)
 
 
 def without_labels(labels: np.ndarray, ids: Iterable[int]) -> np.ndarray:
@@ -70,9 +83,9 @@ def without_labels(labels: np.ndarray, ids: Iterable[int]) -> np.ndarray:
     ndarray
         (H, W) uint8, a copy.
     """
-    keep = np.ones(256, np.uint8)
-    keep[list(ids)] = 0
-    return labels * keep[labels]
+    kept = np.arange(256, dtype=np.uint8)
+    kept[list(ids)] = 0
+    return cv2.LUT(labels, kept)
 
 
 def labels_to_boxes(labels: np.ndarray, ids: Iterable[int]) -> dict[int, list[int] | None]:

@@ -60,7 +60,7 @@ def segment_first_frame(
     """
     options = options or PromptOptions()
     logits = sam.predict_regions(frame.embedding(sam), prompts, use_points)
-    filled = fill_holes(logits, sam.mask_threshold, options.max_hole_area)
+    filled = fill_holes(logits, sam.mask_threshold, options.max_hole_area, in_place=True)
     return logits_to_labels(filled, sam.mask_threshold, ids=prompts.ids)
 
 
@@ -106,5 +106,5 @@ def refine_labels(
     logits = sam.predict(
         frame.embedding(sam), boxes=np.array([boxes[i] for i in ids]), mask_logits=mask_logits
     )
-    filled = fill_holes(logits, sam.mask_threshold, options.max_hole_area)
+    filled = fill_holes(logits, sam.mask_threshold, options.max_hole_area, in_place=True)
     return logits_to_labels(filled, sam.mask_threshold, ids=ids)

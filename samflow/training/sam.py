@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 
 # Most of the training runs on crops of the same scale: a film is wide, so half of the square input
 # is padding, and a quarter of the tokens costs less than a quarter of the time.
-CROP_SIZE = 320
+CROP_SIZE = 352
 SQUARE_CROPS = Crops(share=1.0, rows=(0.75, 1.0), aspect=(0.9, 1.25))
 MIXED_CROPS = Crops(share=0.35, rows=(0.6, 1.0), aspect=(0.9, 2.0))
 CROP_STEPS = 1000
@@ -210,7 +210,7 @@ def train(
         elapsed = time.monotonic() - started
         progress = data_parallel.agree(settings.budget.progress(step, elapsed))
         done = progress >= 1
-        if snapshot is not None and step and (done or step % settings.snapshot_every == 0):
+        if snapshot is not None and (done or (step and step % settings.snapshot_every == 0)):
             snapshot(averaged.module, step)
         if done:
             break

@@ -13,12 +13,12 @@ from samflow.sam import SamArchitecture, build_sam
 from samflow.training.examples import Example
 
 DEMO_ARCHITECTURE = SamArchitecture(
-    image_size=640,
+    image_size=704,
     patch_size=16,
     embed_dim=192,
     depth=5,
     num_heads=3,
-    window_size=20,
+    window_size=22,
     global_blocks=(2, 4),
 )
 

@@ -6,14 +6,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to train: a number of steps, which can be repeated exactly, or minutes."""
+    """How long to train: a number of steps, which can be repeated exactly, or minutes.
+
+    No steps are a training that is over before it begins: weights are only resampled.
+    """
 
     steps: int
     minutes: float | None = None
 
     def progress(self, step: int, seconds: float) -> float:
         """Tell the share of the training that is done, from 0; it is over at 1."""
-        return step / self.steps if self.minutes is None else seconds / (60 * self.minutes)
+        if self.minutes is not None:
+            return seconds / (60 * self.minutes)
+        return step / self.steps if self.steps else 1.0
 
 
 def learning_rate_share(progress: float, step: int, warm_up: int, last: float = 0.02) -> float:

@@ -2,6 +2,7 @@
 
 import { icon, make } from "./dom.js";
 import { drawFrame } from "./picture.js";
+import { Overlay } from "./overlay.js";
 import { View } from "./view.js";
 import { ScorePlot } from "./scoreplot.js";
 
@@ -108,14 +109,10 @@ class ComparePage {
 
   async takeView() {
     const view = this.model.get("_view");
-    const sources = [["_image", "jpeg"], ["_left", "png"], ["_right", "png"]];
-    const pictures = await Promise.all(
-      sources.map(([name, kind]) =>
-        createImageBitmap(new Blob([this.model.get(name)], { type: `image/${kind}` })),
-      ),
-    );
+    const blob = new Blob([this.model.get("_image")], { type: "image/jpeg" });
+    const image = await createImageBitmap(blob);
     if (view !== this.model.get("_view")) return;
-    this.pictures = pictures;
+    this.pictures = [image, new Overlay(this.model.get("_left")), new Overlay(this.model.get("_right"))];
     this.shown = view.position;
     this.answered();
     this.paint();

@@ -16,7 +16,7 @@ from samflow.prompts import Region
 from samflow.record import Run
 from samflow.video import Video
 from samflow.widget.bundle import bundle
-from samflow.widget.preview import labels_to_png
+from samflow.widget.overlay import overlay_bytes
 
 # wide enough for a notebook's column; a frame then takes about 100 kB
 _MAX_WIDTH = 1280
@@ -147,7 +147,7 @@ class TrackViewer(anywidget.AnyWidget):
             else Region(id=i, name=str(i))
             for i in ids
         ]
-        return labels_to_png(labels, regions)
+        return overlay_bytes(labels, regions)
 
 
 class CompareWidget(TrackViewer):

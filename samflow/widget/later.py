@@ -1,11 +1,15 @@
-"""Work that waits a moment, so that requests that come close together share it."""
+"""Work that is done at once when there is time, and shared by requests that come in a crowd."""
 
 import asyncio
 from collections.abc import Callable
 
+# Requests that come this soon after each other, or after the work itself, have waited for the
+# kernel: a hand is never that fast.
+_CROWD_S = 0.015
+
 
 class Later:
-    """Calls a function once requests have stopped coming for a moment.
+    """Calls a function from the event loop, once for requests that come in a crowd.
 
     Parameters
     ----------
@@ -16,9 +20,11 @@ class Later:
     def __init__(self, action: Callable[[], None]) -> None:
         self._action = action
         self._timer: asyncio.TimerHandle | None = None
+        # on the loop's clock: when the latest request came, or the action ended
+        self._latest = float("-inf")
 
-    def request(self, delay_s: float) -> None:
-        """Have it called in this many seconds, unless another request comes before."""
+    def request(self, delay_s: float = 0.0) -> None:
+        """Have it called at once or in this many seconds, unless another request comes before."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # no loop, as in a script: there is no later
@@ -26,4 +32,17 @@ class Later:
             return
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = loop.call_later(delay_s, self._action)
+        now = loop.time()
+        crowded = now - self._latest < _CROWD_S
+        self._latest = now
+        if crowded or delay_s:
+            self._timer = loop.call_later(max(delay_s, _CROWD_S), self._act, loop)
+        else:
+            self._act(loop)
+
+    def _act(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        try:
+            self._action()
+        finally:
+            self._latest = loop.time()

@@ -7,21 +7,14 @@ import { lineColor, textColor } from "./dom.js";
 const SHARED_COLOR = "#f4f4f5";
 const FONT = "600 11px system-ui, sans-serif";
 
-// `overlay` holds the areas in its upper half, the outlines in its lower half.
+// `overlay` is an Overlay or null; an opacity of null hides it.
 export function drawFrame(canvas, view, image, overlay, opacity) {
   const context = canvas.getContext("2d");
   const { left, top, shownWidth, shownHeight, width, height } = view;
   context.imageSmoothingEnabled = view.zoom < 4;
-  context.globalAlpha = 1;
-  if (image) context.drawImage(image, left, top, shownWidth, shownHeight, 0, 0, width, height);
-  if (!overlay || opacity === null) return;
-  for (const [alpha, start] of [[opacity, 0], [0.95, height]]) {
-    context.globalAlpha = alpha;
-    context.drawImage(
-      overlay, left, start + top, shownWidth, shownHeight, 0, 0, width, height,
-    );
+  for (const picture of [image, opacity === null ? null : overlay?.picture(opacity)]) {
+    if (picture) context.drawImage(picture, left, top, shownWidth, shownHeight, 0, 0, width, height);
   }
-  context.globalAlpha = 1;
 }
 
 export class MarkPainter {

@@ -1,15 +1,10 @@
-"""The merged label map of the prompts drawn so far, and its picture for the page."""
+"""The merged label map of the prompts drawn so far."""
 
-import io
 from collections import OrderedDict
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
-from PIL import Image
 
-from samflow.overlay.blend import color_to_rgb, outline_rgb
 from samflow.prompts import Prompts, Region
 from samflow.widget.frames import Frames
 
@@ -19,8 +14,6 @@ if TYPE_CHECKING:
 
 # ViT-H's embedding of one frame takes 4 MB; this is for going back and forth between a few frames
 _KEPT_EMBEDDINGS = 8
-# a label and its outline share the 256 colours of the picture
-_MOST_OUTLINED = 127
 
 
 class Preview:
@@ -87,49 +80,3 @@ class Preview:
 def is_usable(region: Region, use_points: bool) -> bool:
     """Whether SAM has something to go on: a box, or a point when points are used."""
     return region.box is not None or (use_points and bool(region.points))
-
-
-def labels_to_png(labels: np.ndarray, regions: Sequence[Region]) -> bytes:
-    """Picture of a label map for the page.
-
-    Parameters
-    ----------
-    labels : ndarray
-        (H, W) uint8, background regions included.
-    regions : sequence of Region
-        Colours, and which regions are background.
-
-    Returns
-    -------
-    bytes
-        Palette PNG of (2H, W) px, transparent where there is nothing: the upper half holds the
-        areas, the lower half the outlines, so that the page can fade the areas alone. Background
-        regions have an outline only, because they become 0 in results.
-    """
-    height, width = labels.shape
-    picture = np.zeros((2 * height, width), np.uint8)
-    fills, outlines = np.zeros((2, 256), np.uint8)
-    colors = np.zeros((256, 4), np.uint8)
-    outlined = len(regions) <= _MOST_OUTLINED
-    for entry, region in enumerate(regions, start=1):
-        colors[entry] = (*color_to_rgb(region.color), 255)
-        fills[region.id] = 0 if region.background else entry
-        if outlined:
-            outlines[region.id] = entry + len(regions)
-            colors[entry + len(regions)] = (*outline_rgb(region.color), 255)
-    cv2.LUT(labels, fills, dst=picture[:height])
-    cv2.LUT(_inner_border(labels), outlines, dst=picture[height:])
-    image = Image.fromarray(picture)
-    used = 1 + (2 if outlined else 1) * len(regions)
-    image.putpalette(colors[:used, :3].tobytes())
-    stream = io.BytesIO()
-    # level 1: a few kB more, several ms less
-    image.save(stream, "PNG", compress_level=1, transparency=colors[:used, 3].tobytes())
-    return stream.getvalue()
-
-
-def _inner_border(labels: np.ndarray) -> np.ndarray:
-    """Label on the pixels beside another label, 0 elsewhere."""
-    square = np.ones((3, 3), np.uint8)
-    differs = cv2.compare(cv2.dilate(labels, square), cv2.erode(labels, square), cv2.CMP_NE)
-    return cv2.bitwise_and(labels, differs)

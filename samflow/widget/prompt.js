@@ -4,6 +4,7 @@ import { make } from "./dom.js";
 import { applyEdit, boxOf, pointsOf } from "./edits.js";
 import { View } from "./view.js";
 import { MarkPainter, drawFrame } from "./picture.js";
+import { Overlay } from "./overlay.js";
 import { Link } from "./link.js";
 import { Actions } from "./actions.js";
 import { Pointer } from "./pointer.js";
@@ -82,6 +83,8 @@ class PromptPage {
   takeState() {
     const state = this.model.get("_state");
     if (!state?.size || !this.link.isLatest(state)) return;
+    // an answer mostly says what the page did already
+    if (this.state && sameState(this.state, state)) return;
     const moved = this.state && this.state.frame !== state.frame;
     this.state = structuredClone(state);
     this.fitStage(state.size);
@@ -124,15 +127,12 @@ class PromptPage {
     this.redraw(true);
   }
 
-  async takeOverlay() {
+  takeOverlay() {
     const info = this.model.get("_overlay_info");
     const bytes = this.model.get("_overlay");
     if (!info?.number) return;
-    const overlay = bytes?.byteLength
-      ? await createImageBitmap(new Blob([bytes], { type: "image/png" }))
-      : null;
-    if (info !== this.model.get("_overlay_info")) return;
-    this.overlay = overlay;
+    if (bytes?.byteLength) (this.overlay ??= new Overlay()).take(bytes);
+    else this.overlay = null;
     this.paintFrame();
     Object.assign(this.canvas.dataset, { overlay: info.number, shown: info.seen[this.link.client] ?? 0 });
   }
@@ -210,6 +210,11 @@ class PromptPage {
       if (this.state) this.painter.draw(this.state, this.ui);
     });
   }
+}
+
+// Whether two states look the same; which edits they include does not show.
+function sameState(one, other) {
+  return JSON.stringify({ ...one, seen: 0 }) === JSON.stringify({ ...other, seen: 0 });
 }
 
 function render({ model, el }) {

@@ -17,7 +17,8 @@ from samflow.widget.files import PromptFiles
 from samflow.widget.frames import Frames
 from samflow.widget.history import History
 from samflow.widget.later import Later
-from samflow.widget.preview import Preview, labels_to_png
+from samflow.widget.overlay import overlay_bytes
+from samflow.widget.preview import Preview
 from samflow.widget.status import (
     WITH_POINTS,
     WITHOUT_POINTS,
@@ -30,9 +31,6 @@ from samflow.widget.status import (
 if TYPE_CHECKING:
     from samflow.sam import Sam
 
-# edits that come closer together than this share one prediction: those that waited while the
-# kernel was busy, for a hand is never that fast
-_DEBOUNCE_S = 0.005
 # a frame on which the slider rests for this long gets encoded
 _REST_S = 0.3
 
@@ -251,8 +249,8 @@ class PromptWidget(anywidget.AnyWidget):
             if with_image:
                 self._image = self._frames.jpeg(self._frame)
 
-    def _schedule(self, delay: float = _DEBOUNCE_S) -> None:
-        """Bring the preview up to date soon, once for edits that come close together."""
+    def _schedule(self, delay: float = 0.0) -> None:
+        """Bring the preview up to date soon."""
         if self._preview is not None:
             self._later.request(delay)
 
@@ -260,7 +258,7 @@ class PromptWidget(anywidget.AnyWidget):
         self.labels = None
         with self._problems.during("model", model_failure):
             self.labels = self._predict()
-        self._publish_overlay(self._overlay_png())
+        self._publish_overlay(self._picture())
         self._report()
 
     def _predict(self) -> np.ndarray | None:
@@ -274,14 +272,14 @@ class PromptWidget(anywidget.AnyWidget):
             self._preview.encode(self._frame)
         return self._preview.label_map(self.prompts_on(self._frame), self._use_points)
 
-    def _overlay_png(self) -> bytes:
+    def _picture(self) -> bytes:
         if self.labels is None:
             return b""
-        return labels_to_png(self.labels, self._history.drawing.regions)
+        return overlay_bytes(self.labels, self._history.drawing.regions)
 
-    def _publish_overlay(self, png: bytes) -> None:
+    def _publish_overlay(self, picture: bytes) -> None:
         with self.hold_sync():
-            self._overlay = png
+            self._overlay = picture
             self._overlay_info = {
                 "number": self._overlay_info.get("number", 0) + 1,
                 "frame": self._frame,
