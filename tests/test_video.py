@@ -1,6 +1,8 @@
 import gc
 import os
 import resource
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -601,6 +603,33 @@ def test_same_frames_give_the_same_bytes(tmp_path):
     one = write(tmp_path / "one.mp4", images).read_bytes()
     assert write(tmp_path / "two.mp4", images).read_bytes() == one
     assert write(tmp_path / "two.mp4", images[::-1]).read_bytes() != one
+
+
+FILM_OF_A_DYE_CLIP = """
+import hashlib, sys
+from samflow.synthetic import DyeClip
+from samflow.video import VideoWriter
+with VideoWriter(sys.argv[1], size=(270, 480)) as writer:
+    for image, _ in DyeClip(seed=0, frames=12):
+        writer.write(image)
+print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc alone fills fresh memory on request")
+def test_bytes_do_not_depend_on_what_the_memory_held(tmp_path):
+    # x264's macroblock tree reads memory before it writes it
+    hashes = set()
+    for pattern in ("0", "2", "3"):
+        run = subprocess.run(
+            [sys.executable, "-c", FILM_OF_A_DYE_CLIP, tmp_path / f"{pattern}.mp4"],
+            env=os.environ | {"MALLOC_PERTURB_": pattern},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        hashes.add(run.stdout)
+    assert len(hashes) == 1
 
 
 def test_nothing_is_left_when_the_block_raises(tmp_path):

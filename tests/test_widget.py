@@ -551,6 +551,8 @@ def test_a_crowd_of_edits_shares_one_prediction():
     async def edits():
         later = Later(predict)
         later.request()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
         assert len(calls) == 1, "the first edit is answered at once"
         for _ in range(14):  # these waited for the model
             later.request()

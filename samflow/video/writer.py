@@ -23,8 +23,11 @@ MUXER_OPTIONS = {
     "video_track_timescale": str(TIME_BASE.denominator),
 }
 _SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
-# x264's output depends on its number of threads; with one, nothing depends on when threads meet
+# x264's output depends on its number of threads; with one, nothing depends on when threads meet.
+# Its macroblock tree reads memory that it never wrote (core 165): without it, the same frames give
+# the same bytes.
 _THREADS = 1
+_X264_OPTIONS = {"preset": "medium", "bf": "0", "mbtree": "0"}
 _BT709 = 1  # matrix, primaries and transfer, ITU-T H.273
 
 
@@ -106,7 +109,7 @@ class VideoWriter:
         stream.height, stream.width = (n + n % 2 for n in self.size)
         stream.pix_fmt = "yuv420p"
         stream.time_base = TIME_BASE
-        stream.options = {"crf": str(self.crf), "preset": "medium", "bf": "0"}
+        stream.options = {"crf": str(self.crf), **_X264_OPTIONS}
         codec = stream.codec_context
         codec.time_base = TIME_BASE
         codec.thread_count = _THREADS

@@ -24,7 +24,7 @@ class Later:
         self._latest = float("-inf")
 
     def request(self, delay_s: float = 0.0) -> None:
-        """Have it called at once or in this many seconds, unless another request comes before."""
+        """Have it called in this many seconds, unless another request comes before."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # no loop, as in a script: there is no later
@@ -33,12 +33,11 @@ class Later:
         if self._timer is not None:
             self._timer.cancel()
         now = loop.time()
-        crowded = now - self._latest < _CROWD_S
+        if now - self._latest < _CROWD_S:
+            delay_s = max(delay_s, _CROWD_S)
         self._latest = now
-        if crowded or delay_s:
-            self._timer = loop.call_later(max(delay_s, _CROWD_S), self._act, loop)
-        else:
-            self._act(loop)
+        # also without a delay: what the page waits for first is sent meanwhile
+        self._timer = loop.call_later(delay_s, self._act, loop)
 
     def _act(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
