@@ -69,7 +69,7 @@ class ComparePage {
     this.stage = make("div", { class: "sf-stage" }, this.canvas, this.divider, ...this.sides);
     this.stage.style.aspectRatio = `${width} / ${height}`;
     this.stage.style.maxWidth = `calc(58vh * ${width / height})`;
-    this.plot = new ScorePlot(info, (position) => this.ask({ position }));
+    this.plot = new ScorePlot(info, this.slider, (position) => this.ask({ position }));
     const sides = make("div", { class: "sf-group" }, this.left, this.wiper, this.right);
     sides.hidden = single;
     this.root = make(

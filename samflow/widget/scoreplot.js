@@ -5,11 +5,14 @@ import { make } from "./dom.js";
 // Okabe and Ito's colours, as in samflow's figures
 const COLORS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442"];
 const HEIGHT = 110;
-const MARGIN = { left: 36, right: 8, top: 6, bottom: 6 };
+const MARGIN = { top: 6, bottom: 6 };
+// a slider's thumb keeps this far off both ends
+const THUMB = 8;
 
 export class ScorePlot {
-  constructor(info, seek) {
-    Object.assign(this, { info, position: 0 });
+  // The cursor stands below the thumb of `slider`.
+  constructor(info, slider, seek) {
+    Object.assign(this, { info, slider, position: 0 });
     // the axis starts at the tenth below the lowest score, so that strategies can be told apart
     const known = Object.values(info.scores).flat().filter((value) => value != null);
     this.low = Math.min(0.9, Math.floor(10 * Math.min(1, ...known)) / 10);
@@ -22,6 +25,7 @@ export class ScorePlot {
     this.canvas.addEventListener("pointermove", (event) => event.buttons & 1 && seek(this.positionAt(event)));
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.canvas);
+    this.observer.observe(slider);
     // the text has the theme's colour
     this.themes = new MutationObserver(() => this.draw());
     this.themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
@@ -36,9 +40,16 @@ export class ScorePlot {
     return Math.max(1, this.info.frames.length - 1);
   }
 
+  // Columns of the first and the last frame.
+  get ends() {
+    const { left } = this.canvas.getBoundingClientRect();
+    const slider = this.slider.getBoundingClientRect();
+    return [slider.left + THUMB - left, slider.right - THUMB - left];
+  }
+
   positionAt(event) {
-    const { left, width } = this.canvas.getBoundingClientRect();
-    const share = (event.clientX - left - MARGIN.left) / (width - MARGIN.left - MARGIN.right);
+    const [first, last] = this.ends;
+    const share = (event.offsetX - first) / (last - first);
     return Math.round(Math.min(1, Math.max(0, share)) * (this.info.frames.length - 1));
   }
 
@@ -61,7 +72,8 @@ export class ScorePlot {
     Object.assign(this.canvas, { width: width * ratio, height: HEIGHT * ratio });
     const context = this.canvas.getContext("2d");
     context.scale(ratio, ratio);
-    const x = (i) => MARGIN.left + (i / this.last) * (width - MARGIN.left - MARGIN.right);
+    const [first, last] = this.ends;
+    const x = (i) => first + (i / this.last) * (last - first);
     const y = (value) => MARGIN.top + ((1 - value) / (1 - this.low)) * (HEIGHT - MARGIN.top - MARGIN.bottom);
     const line = (x0, y0, x1, y1) => {
       context.beginPath();
@@ -77,7 +89,7 @@ export class ScorePlot {
       context.globalAlpha = 0.25;
       line(x(0), y(value), x(this.last), y(value));
       context.globalAlpha = 1;
-      context.fillText(String(Math.round(100 * value) / 100), MARGIN.left - 6, y(value));
+      context.fillText(String(Math.round(100 * value) / 100), first - 6, y(value));
     }
     Object.values(this.info.scores).forEach((values, i) => {
       context.strokeStyle = COLORS[i % COLORS.length];
