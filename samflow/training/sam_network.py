@@ -1,5 +1,6 @@
 """The demo SAM's network while it is trained: built, resized, saved, run on examples."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -58,20 +59,16 @@ def enlarge(small: SamModel, architecture: SamArchitecture) -> SamModel:
         one is repeated, columns are stretched, and relative positions beyond the small input's
         take the value of the farthest one known.
     """
-    model = build_sam(architecture)
-    state = small.state_dict()
-    for key, target in model.state_dict().items():
-        source = state[key]
-        if key.endswith("pos_embed"):  # (1, rows, columns, channels)
-            table = source.permute(0, 3, 1, 2)
-            table = F.interpolate(table, (source.shape[1], target.shape[2]), mode="bilinear")
-            table = F.pad(table, (0, 0, 0, target.shape[1] - source.shape[1]), mode="replicate")
-            state[key] = table.permute(0, 2, 3, 1)
-        elif "rel_pos" in key and source.shape != target.shape:  # (2 * side - 1, channels)
-            beyond = (target.shape[0] - source.shape[0]) // 2
-            state[key] = F.pad(source.T[None], (beyond, beyond), mode="replicate")[0].T
-    model.load_state_dict(state)
-    return model
+
+    def positions(table: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+        wide = F.interpolate(table, (table.shape[2], columns), mode="bilinear")
+        return F.pad(wide, (0, 0, 0, rows - table.shape[2]), mode="replicate")
+
+    def offsets(table: torch.Tensor, count: int) -> torch.Tensor:
+        beyond = (count - table.shape[2]) // 2
+        return F.pad(table, (beyond, beyond), mode="replicate")
+
+    return _with_tables(small, architecture, positions, offsets)
 
 
 def resample(coarse: SamModel, architecture: SamArchitecture) -> SamModel:
@@ -90,16 +87,36 @@ def resample(coarse: SamModel, architecture: SamArchitecture) -> SamModel:
         With the same weights. The tables of positions are interpolated, so that a block attends
         to the same part of the picture as before.
     """
+
+    def positions(table: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+        return F.interpolate(table, (rows, columns), mode="bilinear")
+
+    def offsets(table: torch.Tensor, count: int) -> torch.Tensor:
+        return F.interpolate(table, count, mode="linear")
+
+    return _with_tables(coarse, architecture, positions, offsets)
+
+
+def _with_tables(
+    source: SamModel,
+    architecture: SamArchitecture,
+    positions: Callable[[torch.Tensor, int, int], torch.Tensor],
+    offsets: Callable[[torch.Tensor, int], torch.Tensor],
+) -> SamModel:
+    """Build a Sam with the weights of `source` and its tables of positions changed.
+
+    `positions` makes a table (1, channels, rows, columns) of these rows and columns, `offsets` one
+    (1, channels, offsets) of this many.
+    """
     model = build_sam(architecture)
-    state = coarse.state_dict()
+    state = source.state_dict()
     for key, target in model.state_dict().items():
-        source = state[key]
+        table = state[key]
         if key.endswith("pos_embed"):  # (1, rows, columns, channels)
-            table = source.permute(0, 3, 1, 2)
-            table = F.interpolate(table, target.shape[1:3], mode="bilinear")
-            state[key] = table.permute(0, 2, 3, 1)
-        elif "rel_pos" in key:  # (2 * side - 1, channels)
-            state[key] = F.interpolate(source.T[None], target.shape[0], mode="linear")[0].T
+            changed = positions(table.permute(0, 3, 1, 2), *target.shape[1:3])
+            state[key] = changed.permute(0, 2, 3, 1)
+        elif "rel_pos" in key and table.shape != target.shape:  # (2 * side - 1, channels)
+            state[key] = offsets(table.T[None], len(target))[0].T
     model.load_state_dict(state)
     return model
 
