@@ -541,6 +541,33 @@ def test_torch_is_not_needed_to_draw():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_an_edit_is_answered_with_its_masks_in_one_message_when_the_model_is_quick(image):
+    widget = PromptWidget(image, CountingSam())
+    page = Page(widget)
+    answers = []
+    widget.send_state = lambda key=None: answers.append(set(key))
+
+    async def edits():
+        page.edit("set_box", region=1, box=[10, 10, 30, 40])
+        await asyncio.sleep(0.1)
+        answers.clear()
+        page.edit("set_box", region=1, box=[20, 10, 50, 40])
+        assert answers[0] >= {"_state", "_overlay", "_overlay_info"}
+        assert widget._overlay_info["seen"] == widget._state["seen"] == {"page": 2}
+        assert widget.labels[20, 45] == 1
+        await asyncio.sleep(0.1)
+        answers.clear()
+        widget._took_s = 1.0  # a slow model: first that the edit has arrived, then the masks
+        page.edit("set_box", region=1, box=[60, 10, 90, 40])
+        assert "_overlay" not in set().union(*answers)
+        assert widget._state["seen"] == {"page": 3}
+        await asyncio.sleep(0.1)
+        assert widget.labels[20, 80] == 1
+        assert widget._overlay_info["seen"] == {"page": 3}
+
+    asyncio.run(edits())
+
+
 def test_a_crowd_of_edits_shares_one_prediction():
     calls = []
 

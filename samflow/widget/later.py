@@ -1,4 +1,4 @@
-"""Work that is done at once when there is time, and shared by requests that come in a crowd."""
+"""Work that is done soon, and shared by requests that come in a crowd."""
 
 import asyncio
 from collections.abc import Callable
@@ -25,9 +25,8 @@ class Later:
 
     def request(self, delay_s: float = 0.0) -> None:
         """Have it called in this many seconds, unless another request comes before."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # no loop, as in a script: there is no later
+        loop = _running_loop()
+        if loop is None:  # as in a script: there is no later
             self._action()
             return
         if self._timer is not None:
@@ -36,12 +35,26 @@ class Later:
         if now - self._latest < _CROWD_S:
             delay_s = max(delay_s, _CROWD_S)
         self._latest = now
-        # also without a delay: what the page waits for first is sent meanwhile
-        self._timer = loop.call_later(delay_s, self._act, loop)
+        # also without a delay: what was sent before gets on its way
+        self._timer = loop.call_later(delay_s, self.act)
 
-    def _act(self, loop: asyncio.AbstractEventLoop) -> None:
+    def is_calm(self) -> bool:
+        """Whether nothing waits and no crowd is near, so that it may be called at once."""
+        loop = _running_loop()
+        return loop is not None and self._timer is None and loop.time() - self._latest >= _CROWD_S
+
+    def act(self) -> None:
+        """Call it now."""
         self._timer = None
         try:
             self._action()
         finally:
-            self._latest = loop.time()
+            if (loop := _running_loop()) is not None:
+                self._latest = loop.time()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

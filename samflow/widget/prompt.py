@@ -1,5 +1,6 @@
 """Draw boxes and points on a frame and see the masks at once."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ from samflow.widget.status import (
 if TYPE_CHECKING:
     from samflow.sam import Sam
 
+# masks that take less than this are sent together with the answer to the edit
+_QUICK_S = 0.25
 # a frame on which the slider rests for this long gets encoded
 _REST_S = 0.3
 
@@ -108,6 +111,7 @@ class PromptWidget(anywidget.AnyWidget):
         self._use_points = False
         self._seen: dict[str, int] = {}
         self._later = Later(self._update_preview)
+        self._took_s = float("inf")
         self.labels: np.ndarray | None = None
         super().__init__()
         self._publish(with_image=True)
@@ -191,16 +195,34 @@ class PromptWidget(anywidget.AnyWidget):
     def _edit(self, message: Mapping[str, Any]) -> None:
         self._seen[str(message["client"])] = int(message["seq"])
         try:
-            before = self._history.drawing
-            frame = self._changed_frame(message)
-            if frame is not None:
-                self._note_latest(before, frame)
-                self._save()
-                if frame != self._frame:
-                    self.show_frame(frame)
-        finally:
+            self._apply(message)
+        except Exception:
             self._publish()
-        self._schedule()
+            raise
+        if self._is_quick() and self._later.is_calm():
+            # all in one message: the page draws the masks before it is told anything else
+            with self.hold_sync():
+                self._publish()
+                self._later.act()
+        else:
+            self._publish()
+            self._schedule()
+
+    def _apply(self, message: Mapping[str, Any]) -> None:
+        """Make an edit, save it, and show the frame that it changed."""
+        before = self._history.drawing
+        frame = self._changed_frame(message)
+        if frame is None:
+            return
+        self._note_latest(before, frame)
+        self._save()
+        if frame != self._frame:
+            self.show_frame(frame)
+
+    def _is_quick(self) -> bool:
+        """Whether masks of the shown frame are there in a moment."""
+        preview = self._preview
+        return preview is not None and preview.is_encoded(self._frame) and self._took_s < _QUICK_S
 
     def _changed_frame(self, message: Mapping[str, Any]) -> int | None:
         """Apply an edit; returns the number of the frame that it changed, None for no change."""
@@ -256,8 +278,10 @@ class PromptWidget(anywidget.AnyWidget):
 
     def _update_preview(self) -> None:
         self.labels = None
+        begin = time.monotonic()
         with self._problems.during("model", model_failure):
             self.labels = self._predict()
+        self._took_s = time.monotonic() - begin
         self._publish_overlay(self._picture())
         self._report()
 
