@@ -11,6 +11,7 @@ from samflow.errors import SamflowError
 from samflow.files import atomic_path
 from samflow.maskio import Track
 from samflow.measure import Measures, measure_track, spread
+from samflow.measure.units import length_unit
 from samflow.metrics import drift_scores, drift_signs, drift_start
 from samflow.plots import plot_box_counts, plot_drift, plot_measures, plot_profiles, plot_spread
 from samflow.record import Run
@@ -61,6 +62,7 @@ def measure_run(
     height), `box_counts.png` and `drift.png`. `report.html` holds all of it in one file, with the
     scores when the run has a `scores.csv`; see `samflow.report`.
     """
+    length_unit(mm_per_px)  # refuses a scale that is none, before anything is read
     ids = [region.id for region in run.result_regions]
     if not ids:
         raise SamflowError(f"all regions of {run.folder} are background: nothing to measure.")

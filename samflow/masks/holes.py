@@ -126,7 +126,7 @@ def _all_holes(below: np.ndarray, largest: int) -> _Hole:
 
 
 def _fill_hole(plane: np.ndarray, way_out: np.ndarray, hole: _Hole) -> None:
-    """Raise a hole and the dent around it to the lowest way out, in place.
+    """Raise a hole, or all holes together, with the dents around to the lowest way out, in place.
 
     The way out is looked for nearby first: the edge of a window counts as a way out, and the
     answer holds when the water gets away without crossing it.

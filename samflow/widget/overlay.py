@@ -32,7 +32,8 @@ def overlay_bytes(labels: np.ndarray, regions: Sequence[Region]) -> bytes:
 
     Notes
     -----
-    A label map has few runs. Written and read in a fraction of a PNG's time, at about its size.
+    A label map has few runs. Written and read in a fraction of a PNG's time, at about twice the
+    size.
     """
     outlined = len(regions) <= _MOST_OUTLINED
     colors = np.zeros((len(regions) * (2 if outlined else 1), 4), np.uint8)
