@@ -24,11 +24,11 @@ _HOMES = {
     "xmem": ("Tracker", "XMem", "load_xmem"),
     "maskio": ("Track", "read_label_map", "write_label_map"),
     "overlay": ("contact_sheet", "overlay_labels", "show_video"),
-    "metrics": ("boundary_measure", "region_similarity", "score_track", "summarise_scores"),
-    "synthetic": ("DyeClip",),
+    "results.metrics": ("boundary_measure", "region_similarity", "score_track", "summarise_scores"),
+    "lab.synthetic": ("DyeClip",),
     "strategies": ("Frame", "RefinedStrategy", "SamStrategy", "XMemStrategy", "build_strategies"),
-    "record": ("Run",),
-    "run": ("RunOptions",),
+    "runs.record": ("Run",),
+    "runs": ("RunOptions",),
     "widget": ("CompareWidget", "PromptWidget", "show_track"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}

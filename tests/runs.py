@@ -7,7 +7,7 @@ import numpy as np
 
 from samflow.maskio import write_label_map
 from samflow.prompts import Prompts, Region
-from samflow.record import Run, RunRecord, VideoRecord
+from samflow.runs.record import Run, RunRecord, VideoRecord
 from samflow.video import Video, VideoWriter
 
 NAMES = {1: "upper dye", 2: "lower dye", 3: "bottom surface"}

@@ -21,10 +21,10 @@ FRAMES = 12
 SETUP = f"""
 from pathlib import Path
 from samflow import DyeClip, PromptWidget, RunOptions, Video, load_sam
-from samflow.demo import DEMO_SEED, write_dye_clip
+from samflow.lab.demo import DEMO_SEED, write_dye_clip
 from samflow.maskio import Track
-from samflow.run import run
-from samflow.score import score
+from samflow.runs import run
+from samflow.results.scoring import score
 from samflow.widget import CompareWidget
 prompts = write_dye_clip(Path("dye"), DyeClip(DEMO_SEED, frames={FRAMES}))
 sam = load_sam("demo", "cpu")

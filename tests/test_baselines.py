@@ -9,7 +9,7 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
-from samflow.metrics import region_similarity
+from samflow.results.metrics import region_similarity
 from samflow.strategies import BASELINE_NAMES, Frame, build_strategies, needs_sam, needs_xmem
 from samflow.strategies.by_color import (
     apply_mixture,

@@ -9,25 +9,25 @@ import pytest
 from models import save_models
 from PIL import Image
 
-from samflow.benchmark import (
+from samflow.errors import SamflowError
+from samflow.lab.benchmark import (
     CLIPS,
     BenchmarkOptions,
     benchmark,
     choose_clips,
     lasting_drift_start,
 )
-from samflow.benchmark.evaluation import seconds_per_frame, strategy_groups
-from samflow.benchmark.pages import benchmark_text, score_matrix
-from samflow.benchmark.summary import drift_correlation, join_bands
-from samflow.errors import SamflowError
+from samflow.lab.benchmark.evaluation import seconds_per_frame, strategy_groups
+from samflow.lab.benchmark.pages import benchmark_text, score_matrix
+from samflow.lab.benchmark.summary import drift_correlation, join_bands
+from samflow.lab.synthetic import HELD_OUT_SEEDS
 from samflow.maskio import Track
-from samflow.measure import MeasureOptions, interface_contours, interface_length
-from samflow.metrics import region_similarity
-from samflow.plots import plot_benchmark, plot_benchmark_time
-from samflow.record import Run
-from samflow.run import RunOptions
+from samflow.results.measures import MeasureOptions, interface_contours, interface_length
+from samflow.results.metrics import region_similarity
+from samflow.results.plots import plot_benchmark, plot_benchmark_time
+from samflow.runs import RunOptions
+from samflow.runs.record import Run
 from samflow.strategies import Frame, build_strategies
-from samflow.synthetic import HELD_OUT_SEEDS
 
 FRAMES, SIZE = 6, (64, 112)
 NAMES = ("sam", "refined", "nearest-colour", "flow")

@@ -19,9 +19,9 @@ from models import save_models, small_sam
 from segment_anything import SamPredictor
 
 from samflow.cli import main
-from samflow.demo import write_dye_clip
+from samflow.lab.demo import write_dye_clip
+from samflow.lab.synthetic import DyeClip
 from samflow.maskio import read_label_map
-from samflow.synthetic import DyeClip
 from samflow.video import Video
 
 SAMFLOW = Path(sys.executable).with_name("samflow")

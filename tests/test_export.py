@@ -11,14 +11,14 @@ import tifffile
 from PIL import Image
 from pycocotools import mask as run_lengths
 from pycocotools.coco import COCO
-from runs import NAMES, change_record, write_run
 from vos_benchmark.benchmark import VideoEvaluator
 
+from runs import NAMES, change_record, write_run
 from samflow.cli import main
 from samflow.errors import SamflowError
-from samflow.export import EXPORT_FORMATS, export
-from samflow.export.cvat import mask_to_cvat
 from samflow.maskio import write_label_map
+from samflow.results.exports import EXPORT_FORMATS, export
+from samflow.results.exports.cvat import mask_to_cvat
 
 SIZE, FRAMES = (36, 52), 5
 TIMES = np.arange(FRAMES) / 25

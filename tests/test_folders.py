@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 
 from samflow.errors import SamflowError
-from samflow.folders import find_videos, track_folder
 from samflow.maskio import read_label_map
+from samflow.runs.folders import find_videos, track_folder
 from samflow.xmem import Tracker, XMem, load_xmem
 
 SIZE = (32, 48)
@@ -108,7 +108,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, weigh
     # forks of a process that has imported torch but not run it: quick, and safe with its threads;
     # all of one thread, since sums over several round differently
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["samflow.folders"])
+    context.set_forkserver_preload(["samflow.runs.folders"])
 
     def start(out: Path) -> multiprocessing.process.BaseProcess:
         arguments = (str(tmp_path / "in"), str(out), weights)

@@ -6,24 +6,25 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "samflow"
-# lowest first; a module imports from the rows above its own only
+# lowest first; a module imports from its own room, and from the rows above its own
 HOUSE = [
     {"errors"},
     {"files", "device"},
-    {"video", "acquire", "prompts", "masks", "weights", "lockstep", "notebooks"},
-    {"sam", "xmem", "maskio", "overlay", "metrics", "measure", "plots", "synthetic"},
-    {"strategies", "record"},
-    {"report"},
-    {"run", "segment", "compare", "score", "quantities", "export", "folders", "training"},
-    {"demo"},
-    {"benchmark"},
-    {"cli", "widget", "lesson"},
+    {"video", "acquire", "prompts", "masks", "weights"},
+    {"sam", "xmem", "maskio", "overlay"},
+    {"strategies"},
+    {"runs"},
+    {"results"},
+    {"lab"},
+    {"cli", "widget"},
 ]
-LAYERS = {module: layer for layer, row in enumerate(HOUSE) for module in row}
-TORCH = {"device", "weights", "sam", "xmem", "strategies", "run", "folders", "training"}
+FLOOR = {room: floor for floor, row in enumerate(HOUSE) for room in row}
+# folders of data, not of modules
+DATA = {"weights_data"}
+TORCH = {"device", "weights", "sam", "xmem", "strategies", "runs", "lab"}
 
 
-def _module(path: Path) -> str:
+def _room(path: Path) -> str:
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
@@ -42,26 +43,27 @@ def _imports(path: Path) -> set[str]:
 FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 
 
-def test_every_module_has_a_layer():
-    assert {_module(path) for path in FILES} == set(LAYERS)
+def test_every_room_has_a_floor_and_there_are_at_most_20_names_at_the_top():
+    assert {_room(path) for path in FILES} == set(FLOOR)
+    top = {path.name for path in ROOT.iterdir() if not path.name.startswith(("__", "."))}
+    assert {name.split(".")[0] for name in top} == set(FLOOR) | DATA
+    assert len(set(FLOOR) | DATA) <= 20
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_go_downwards(path):
-    module = _module(path)
+    room = _room(path)
     for name in _imports(path):
         parts = name.split(".")
-        if parts[0] != "samflow" or len(parts) < 2 or parts[1] == module:
+        if parts[0] != "samflow" or len(parts) < 2 or parts[1] == room:
             continue
-        if parts[1] not in LAYERS:
+        if parts[1] not in FLOOR:
             continue  # a name of samflow/__init__.py, such as __version__
-        assert LAYERS[parts[1]] < LAYERS[module], (
-            f"{module} imports its sibling or upper {parts[1]}"
-        )
+        assert FLOOR[parts[1]] < FLOOR[room], f"{room} imports its sibling or upper {parts[1]}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_torch_stays_where_it_belongs(path):
     roots = {name.split(".")[0] for name in _imports(path)}
     if roots & {"torch", "torchvision", "segment_anything"}:
-        assert _module(path) in TORCH
+        assert _room(path) in TORCH

@@ -9,7 +9,7 @@ from PIL import Image
 
 from samflow import DyeClip, Prompts, RunOptions, Video
 from samflow.errors import SamflowError
-from samflow.lesson import (
+from samflow.lab.lesson import (
     carry,
     foreground_points_only,
     open_lesson,

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from streams import CountingTrack
 
 from samflow.errors import SamflowError
-from samflow.measure import (
+from samflow.lab.synthetic import HELD_OUT_SEEDS, DyeClip
+from samflow.results.measures import (
     MeasureOptions,
     band_coverage,
     box_counts,
@@ -30,7 +31,6 @@ from samflow.measure import (
     row_heights,
     spread,
 )
-from samflow.synthetic import HELD_OUT_SEEDS, DyeClip
 
 Y, X = np.mgrid[:400, :600] + 0.5  # pixel centres, from the frame's corner
 

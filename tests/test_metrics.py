@@ -16,7 +16,8 @@ from vos_benchmark.benchmark import VideoEvaluator
 from vos_benchmark.evaluator import Evaluator
 
 from samflow.errors import SamflowError
-from samflow.metrics import (
+from samflow.lab.synthetic import DyeClip
+from samflow.results.metrics import (
     boundary_measure,
     drift_scores,
     drift_signs,
@@ -25,8 +26,7 @@ from samflow.metrics import (
     score_track,
     summarise_scores,
 )
-from samflow.metrics.signs import separation
-from samflow.synthetic import DyeClip
+from samflow.results.metrics.signs import separation
 
 
 def blobs(seed, frames=6, size=(60, 90), regions=(1, 2, 4)):

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from samflow.cli.notebook_copies import copy_notebooks, notebooks_folder
 from samflow.errors import SamflowError
-from samflow.notebooks import copy_notebooks, notebooks_folder
 
 ROOT = Path(__file__).parents[1]
 NAMES = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
@@ -47,7 +47,7 @@ def test_copies_are_complete_and_made_once(tmp_path):
 def test_a_changed_copy_is_kept_and_an_untouched_one_follows_samflow(tmp_path, monkeypatch):
     source = tmp_path / "notebooks_data"
     source.mkdir()
-    monkeypatch.setattr("samflow.notebooks._PACKAGED", source)
+    monkeypatch.setattr("samflow.cli.notebook_copies._PACKAGED", source)
     for name in ("01.ipynb", "02.ipynb", "03.ipynb"):
         (source / name).write_text(f"first {name}")
     out = tmp_path / "mine"

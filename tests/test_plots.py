@@ -11,9 +11,9 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from samflow.errors import SamflowError
-from samflow.measure import measure_track, spread
-from samflow.plots import measures as measures_module
-from samflow.plots import (
+from samflow.results.measures import measure_track, spread
+from samflow.results.plots import measures as measures_module
+from samflow.results.plots import (
     plot_box_counts,
     plot_drift,
     plot_measures,
@@ -199,5 +199,5 @@ def test_an_unknown_quantity_is_refused(tmp_path):
 
 
 def test_pyplot_is_never_imported():
-    code = "import sys, samflow.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, samflow.results.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

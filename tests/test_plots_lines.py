@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from samflow.errors import SamflowError
-from samflow.plots.lines import line_panels, score_lines
+from samflow.results.plots.lines import line_panels, score_lines
 
 
 def test_a_name_has_its_colour_in_every_panel_and_figure():

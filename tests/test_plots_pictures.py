@@ -8,14 +8,14 @@ from matplotlib.colors import to_rgba
 from PIL import Image
 
 from samflow.errors import SamflowError
-from samflow.plots.pictures import (
+from samflow.prompts import FrameReference, Prompts, Region
+from samflow.results.plots.pictures import (
     draw_prompts,
     logit_grid,
     mistake_grid,
     picture_grid,
     show_picture,
 )
-from samflow.prompts import FrameReference, Prompts, Region
 
 
 def test_pictures_keep_their_titles_pixels_and_order():

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from runs import change_record, write_run
 
+from runs import change_record, write_run
 from samflow.cli import main
 from samflow.errors import SamflowError
-from samflow.measure import spread
-from samflow.quantities import measure_run
-from samflow.record import Run
+from samflow.results.measures import spread
+from samflow.results.quantities import measure_run
+from samflow.runs.record import Run
 from samflow.video import Video
 
 # frames do not come at a steady rate, and the run starts at the third

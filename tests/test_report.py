@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from browser import FLAGS, chromium
-from runs import change_record, write_run
 
+from runs import change_record, write_run
 from samflow.errors import SamflowError
 from samflow.maskio import Track
 from samflow.overlay.inline import video_within
-from samflow.quantities import measure_run
-from samflow.score import score
+from samflow.results.quantities import measure_run
+from samflow.results.scoring import score
 from samflow.video import Video, VideoWriter
 
 TIMES = np.arange(8) / 25

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from runs import change_record, write_run
 
+from runs import change_record, write_run
 from samflow.cli import main
 from samflow.maskio import write_label_map
 

@@ -16,15 +16,15 @@ import torch
 from models import save_models, small_xmem
 from PIL import Image
 
-from samflow.compare import compare
-from samflow.demo import write_dye_clip
 from samflow.errors import SamflowError
+from samflow.lab.demo import write_dye_clip
+from samflow.lab.synthetic import DyeClip
 from samflow.prompts import Prompts
-from samflow.record import Run
-from samflow.run import RunOptions, run
+from samflow.results.side_by_side import compare
+from samflow.runs import RunOptions, run
+from samflow.runs.record import Run
 from samflow.sam import Sam
 from samflow.strategies import BASELINE_NAMES, STRATEGY_NAMES, FlowStrategy
-from samflow.synthetic import DyeClip
 from samflow.video import Video, video_to_frames
 from samflow.xmem import Tracker
 
@@ -211,7 +211,7 @@ def test_an_interrupted_run_ends_with_the_same_bytes(
 KILLER = """
 import os, signal, sys, time
 from samflow.prompts import Prompts
-from samflow.run import RunOptions, run
+from samflow.runs import RunOptions, run
 
 video, prompts, sam, xmem = sys.argv[1:]
 options = RunOptions(sam=sam, xmem=xmem, device="cpu", save_every=5)

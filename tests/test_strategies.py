@@ -9,6 +9,7 @@ from models import small_sam, small_xmem
 from segment_anything import SamPredictor
 
 from samflow.errors import SamflowError
+from samflow.lab.synthetic import DyeClip
 from samflow.masks import fill_holes, mask_to_low_res_logits
 from samflow.prompts import FrameReference, Prompts, Region
 from samflow.sam import Sam
@@ -23,7 +24,6 @@ from samflow.strategies import (
     refine_labels,
     segment_first_frame,
 )
-from samflow.synthetic import DyeClip
 from samflow.xmem import Tracker
 
 SIZE = (54, 96)

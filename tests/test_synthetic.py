@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samflow.errors import SamflowError
-from samflow.synthetic import (
+from samflow.lab.synthetic import (
     HELD_OUT_SEEDS,
     TRAINING_SEEDS,
     VALIDATION_SEEDS,
@@ -21,12 +21,12 @@ from samflow.synthetic import (
     Scene,
     background_points,
 )
-from samflow.synthetic.channel import Channel
+from samflow.lab.synthetic.channel import Channel
 
 SIZE = (54, 96)
 HASH = """
 import hashlib
-from samflow.synthetic import DyeClip
+from samflow.lab.synthetic import DyeClip
 digest = hashlib.sha256()
 for image, labels in DyeClip(seed=11, size=(54, 96), frames=3, look="random"):
     digest.update(image.tobytes() + labels.tobytes())

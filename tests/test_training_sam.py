@@ -8,12 +8,18 @@ from models import SMALL_SAM
 from safetensors.torch import load_file
 
 from samflow.errors import SamflowError
-from samflow.masks import labels_to_boxes, mask_to_low_res_logits
-from samflow.sam import Sam, build_sam, load_sam
-from samflow.synthetic import TRAINING_SEEDS, DyeClip, Look
-from samflow.training import decoder_start, sam_scores
-from samflow.training.clips import BankRecipe, ClipBank, build_bank, render_clips
-from samflow.training.examples import (
+from samflow.lab.synthetic import TRAINING_SEEDS, DyeClip, Look
+from samflow.lab.training import decoder_start, sam_scores
+from samflow.lab.training.clips import BankRecipe, ClipBank, build_bank, render_clips
+from samflow.lab.training.demo_sam import (
+    MIXED_CROPS,
+    Settings,
+    example_loss,
+    feed_back,
+    main,
+    train,
+)
+from samflow.lab.training.examples import (
     KINDS,
     Crops,
     Example,
@@ -22,16 +28,17 @@ from samflow.training.examples import (
     mask_prompt,
     spoil_mask,
 )
-from samflow.training.sam import (
-    MIXED_CROPS,
-    Settings,
-    example_loss,
-    feed_back,
-    main,
-    train,
+from samflow.lab.training.sam_network import (
+    decode,
+    encode,
+    enlarge,
+    new_model,
+    resample,
+    save_weights,
 )
-from samflow.training.sam_network import decode, encode, enlarge, new_model, resample, save_weights
-from samflow.training.schedule import Budget
+from samflow.lab.training.schedule import Budget
+from samflow.masks import labels_to_boxes, mask_to_low_res_logits
+from samflow.sam import Sam, build_sam, load_sam
 
 # as small as the bank's pictures
 TINY = replace(SMALL_SAM, image_size=64, patch_size=8, depth=2, prompt_dim=32)

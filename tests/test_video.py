@@ -607,7 +607,7 @@ def test_same_frames_give_the_same_bytes(tmp_path):
 
 FILM_OF_A_DYE_CLIP = """
 import hashlib, sys
-from samflow.synthetic import DyeClip
+from samflow.lab.synthetic import DyeClip
 from samflow.video import VideoWriter
 with VideoWriter(sys.argv[1], size=(270, 480)) as writer:
     for image, _ in DyeClip(seed=0, frames=12):

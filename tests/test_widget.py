@@ -16,7 +16,7 @@ from PIL import Image
 from samflow.errors import SamflowError
 from samflow.overlay.blend import outline_rgb
 from samflow.prompts import FrameReference, Prompts, Region, frame_sha256
-from samflow.run import RunOptions
+from samflow.runs import RunOptions
 from samflow.sam import Sam
 from samflow.strategies import Frame, PromptOptions, segment_first_frame
 from samflow.video import Video

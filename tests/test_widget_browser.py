@@ -18,8 +18,8 @@ from browser import (
     write_notebook,
 )
 
+from samflow.lab.synthetic import DyeClip
 from samflow.maskio import write_label_map
-from samflow.synthetic import DyeClip
 from samflow.video import VideoWriter
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(4 * PATIENCE_S)]

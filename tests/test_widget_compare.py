@@ -11,7 +11,7 @@ from samflow.errors import SamflowError
 from samflow.files import write_text
 from samflow.maskio import Track, write_label_map
 from samflow.prompts import FrameReference, Prompts, Region
-from samflow.record import RunRecord, VideoRecord, versions
+from samflow.runs.record import RunRecord, VideoRecord, versions
 from samflow.video import Video
 from samflow.widget import CompareWidget, TrackViewer, show_track
 

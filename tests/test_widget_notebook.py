@@ -16,8 +16,8 @@ from browser import (
 )
 from browser import Prompts as Widget
 
+from samflow.cli.notebook_copies import copy_notebooks
 from samflow.masks import fill_holes
-from samflow.notebooks import copy_notebooks
 from samflow.prompts import Prompts
 from samflow.sam import load_sam
 from samflow.video import Video

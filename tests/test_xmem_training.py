@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from samflow.synthetic import HELD_OUT_SEEDS, DyeClip
-from samflow.training import data_parallel
-from samflow.training import xmem as training
-from samflow.training.clips import ClipBank
-from samflow.training.schedule import Budget, learning_rate_share
-from samflow.training.sequences import Sampler, Stage
-from samflow.training.xmem_evaluation import score_clip
+from samflow.lab.synthetic import HELD_OUT_SEEDS, DyeClip
+from samflow.lab.training import data_parallel
+from samflow.lab.training import xmem as training
+from samflow.lab.training.clips import ClipBank
+from samflow.lab.training.schedule import Budget, learning_rate_share
+from samflow.lab.training.sequences import Sampler, Stage
+from samflow.lab.training.xmem_evaluation import score_clip
 from samflow.xmem import XMem, load_xmem
 from samflow.xmem.memory import Memory, MemoryOptions
 from samflow.xmem.network import ImageFeatures

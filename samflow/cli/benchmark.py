@@ -10,7 +10,7 @@ from samflow.cli.app import Device, app, console, split_names
 from samflow.errors import SamflowError
 
 if TYPE_CHECKING:
-    from samflow.benchmark import Summary
+    from samflow.lab.benchmark import Summary
 
 
 @app.command("benchmark")
@@ -33,7 +33,7 @@ def benchmark_command(
 
     The same command goes on with a benchmark that was interrupted.
     """
-    from samflow.benchmark import BenchmarkOptions, benchmark
+    from samflow.lab.benchmark import BenchmarkOptions, benchmark
     from samflow.strategies import TITLES
 
     options = BenchmarkOptions(

@@ -30,7 +30,7 @@ def demo_command(
     ] = None,
 ) -> None:
     """Make a dye clip, run all strategies with the demo weights, score them. Offline, on a CPU."""
-    from samflow.demo import DEMO_SEED, DEMO_STRATEGIES, demo
+    from samflow.lab.demo import DEMO_SEED, DEMO_STRATEGIES, demo
 
     names = DEMO_STRATEGIES if strategies is None else split_names(strategies)
     run, summary = demo(out, frames, DEMO_SEED if seed is None else seed, names)
@@ -60,7 +60,7 @@ def segment_command(
 ) -> None:
     """Segment one frame from prompts: label PNG and overlay."""
     from samflow.prompts import Prompts
-    from samflow.segment import segment
+    from samflow.runs.single_frame import segment
 
     result = segment(
         video,
@@ -116,7 +116,7 @@ def run_command(
     """Run strategies side by side over a video."""
     from samflow.acquire import parse_time
     from samflow.prompts import Prompts
-    from samflow.run import RunOptions, run
+    from samflow.runs import RunOptions, run
 
     options = RunOptions(
         strategies=split_names(strategies),
@@ -152,7 +152,7 @@ def xmem_command(
     ] = False,
 ) -> None:
     """Track every video of the generic layout with XMem; goes on where it was killed."""
-    from samflow.folders import track_folder
+    from samflow.runs.folders import track_folder
 
     try:
         folders = track_folder(folder, out, xmem, size, device, resume=not restart)

@@ -23,7 +23,7 @@ def notebook_command(
     ] = True,
 ) -> None:
     """Open JupyterLab on your own copies of samflow's notebooks."""
-    from samflow.notebooks import copy_notebooks, open_jupyterlab
+    from samflow.cli.notebook_copies import copy_notebooks, open_jupyterlab
 
     copies = copy_notebooks(out)
     console.print(f"notebooks: {copies.folder}")

@@ -16,8 +16,8 @@ def compare_command(
     video: Annotated[Path | None, typer.Option(help="The runs' video, if it was moved.")] = None,
 ) -> None:
     """Put the strategies of some runs side by side in one video."""
-    from samflow.compare import compare
-    from samflow.record import Run
+    from samflow.results.side_by_side import compare
+    from samflow.runs.record import Run
 
     console.print(f"comparison video: {compare([Run(run) for run in runs], out, video)}")
 
@@ -29,8 +29,8 @@ def score_command(
 ) -> None:
     """Score a run against true label maps."""
     from samflow.maskio import Track
-    from samflow.record import Run
-    from samflow.score import score
+    from samflow.results.scoring import score
+    from samflow.runs.record import Run
 
     opened = Run(run)
     print_scores(score(opened, Track(truth)), {str(r.id): r.name for r in opened.result_regions})
@@ -49,8 +49,8 @@ def measure_command(
 
     Scores are on the page when samflow score came first.
     """
-    from samflow.quantities import measure_run
-    from samflow.record import Run
+    from samflow.results.quantities import measure_run
+    from samflow.runs.record import Run
 
     opened = Run(run)
     tables = {name: m.clip for name, m in measure_run(opened, mm_per_px, video).items()}
@@ -75,8 +75,8 @@ def export_command(
     strategies: Annotated[str | None, typer.Option(help="Comma-separated; default all.")] = None,
 ) -> None:
     """Write a run's label maps, or its quantities, for another tool."""
-    from samflow.export import export
-    from samflow.record import Run
+    from samflow.results.exports import export
+    from samflow.runs.record import Run
 
     names = None if strategies is None else split_names(strategies)
     for path in export(Run(run), format_name, out, names):

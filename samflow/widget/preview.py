@@ -61,7 +61,7 @@ class Preview:
         ndarray or None
             (H, W) uint8 label map, background regions included; None when no region has a prompt.
         """
-        from samflow.run import RunOptions
+        from samflow.runs import RunOptions
         from samflow.strategies import segment_first_frame
 
         usable = [region for region in prompts.regions if is_usable(region, use_points)]

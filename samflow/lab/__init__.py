@@ -1,0 +1,1 @@
+"""How the project knows what it knows: synthetic clips, training, benchmark, lesson, demo."""

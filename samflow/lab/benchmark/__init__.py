@@ -1,0 +1,20 @@
+"""The dye benchmark: twelve clips with exact truth, every strategy and baseline, one table.
+
+`clips` says which clips, `evaluation` judges one of them, `summary` joins all, `pages` writes
+tables, figures and a text.
+"""
+
+from samflow.lab.benchmark.clip_by_clip import BenchmarkOptions, benchmark
+from samflow.lab.benchmark.clips import CLIPS, BenchmarkClip, choose_clips
+from samflow.lab.benchmark.evaluation import lasting_drift_start
+from samflow.lab.benchmark.summary import Summary
+
+__all__ = [
+    "CLIPS",
+    "BenchmarkClip",
+    "BenchmarkOptions",
+    "Summary",
+    "benchmark",
+    "choose_clips",
+    "lasting_drift_start",
+]

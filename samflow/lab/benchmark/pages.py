@@ -1,0 +1,169 @@
+"""What a benchmark leaves to read: tables, figures, a sheet of the clips, a text."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from samflow.files import atomic_path, write_text
+from samflow.lab.benchmark.summary import Summary
+from samflow.maskio import Track
+from samflow.overlay import PanelGrid, overlay_labels
+from samflow.results.plots import plot_benchmark, plot_benchmark_time
+from samflow.strategies import STRATEGY_NAMES
+from samflow.video import Video
+
+_REFERENCE = "nearest-colour"
+
+
+def write_pages(summary: Summary, folder: Path) -> None:
+    """Write all tables, figures and the text of a benchmark in its folder."""
+    _write_table(summary.table, folder / "benchmark.csv")
+    _write_table(summary.correlation, folder / "drift_correlation.csv")
+    _write_table(summary.bands, folder / "bands.csv")
+    write_text(folder / "benchmark.md", benchmark_text(summary))
+    plots = folder / "plots"
+    baselines = list(summary.table.loc[summary.table["baseline"], "strategy"].unique())
+    plot_benchmark(score_matrix(summary.table), plots / "benchmark.png", baselines=baselines)
+    mean = summary.scores.groupby(["clip", "strategy", "frame"], sort=False)["J"].mean()
+    strong = [*STRATEGY_NAMES, _REFERENCE]
+    plot_benchmark_time(mean.reset_index(), plots / "time.png", strong=strong)
+    draw_clips(summary, plots / "clips.png")
+
+
+def score_matrix(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean J of each clip (rows) and strategy (columns), both in the benchmark's order."""
+    wide = table.pivot(index="clip", columns="strategy", values="J")
+    return wide.loc[table["clip"].unique(), table["strategy"].unique()]
+
+
+def draw_clips(summary: Summary, path: Path) -> None:
+    """Write a page with the first frame of every clip, its truth as outlines."""
+    titles, pictures = [], []
+    regions = summary.run().record.prompts.regions
+    colors = {region.id: region.color for region in regions}
+    for clip in summary.clips:
+        film = summary.folder / "clips" / clip.name
+        labels = Track(film / "truth")[0]
+        titles.append(f"{clip.name}: {clip.difficulty}")
+        pictures.append(overlay_labels(Video(film / "clip.mp4")[0], labels, colors, alpha=0.1))
+    legend = [(region.name, region.color) for region in regions]
+    grid = PanelGrid(titles, pictures[0].shape[:2], legend=legend)
+    with atomic_path(path) as part:
+        Image.fromarray(grid.compose(pictures)).save(part, format="PNG")
+
+
+def benchmark_text(summary: Summary) -> str:
+    """Give the benchmark's results as Markdown."""
+    run = summary.run()
+    video, models = run.record.video, run.record.models
+    weights = ", ".join(
+        f"{key} {model.name} ({model.sha256[:12]})" for key, model in models.items()
+    )
+    parts = [
+        "# Dye benchmark",
+        f"{len(summary.clips)} synthetic clips of {video.frames} frames, "
+        f"{video.width}x{video.height} px, exact truth; samflow "
+        f"{run.record.versions['samflow']}; weights: {weights}.",
+        "The first frame's masks are SAM's, from the true boxes, for every strategy. Mean J over "
+        "both dyes and all frames, the best of each clip in bold:",
+        _score_table(summary),
+        _winner_text(summary),
+        "Means over all clips; the frame where drift starts is a median over the clips with drift:",
+        _mean_table(summary.table),
+        *_trust_text(summary),
+    ]
+    if summary.failures:
+        parts += ["Clips that could not be done:"]
+        parts += [f"- {name}: {reason}" for name, reason in summary.failures.items()]
+    return "\n\n".join(parts) + "\n"
+
+
+def _score_table(summary: Summary) -> str:
+    matrix = score_matrix(summary.table)
+    difficulty = {clip.name: clip.difficulty for clip in summary.clips}
+    rows = []
+    for clip, values in matrix.iterrows():
+        best = values.max()
+        cells = [f"**{value:.3f}**" if value == best else f"{value:.3f}" for value in values]
+        rows.append([f"{clip}: {difficulty[str(clip)]}", *cells])
+    rows.append(["mean", *(f"{value:.3f}" for value in matrix.mean())])
+    return _markdown(["clip", *matrix.columns], rows)
+
+
+def _winner_text(summary: Summary) -> str:
+    winners = summary.winners()
+    lost = winners[winners["baseline_wins"]]
+    if not winners["strategy"].notna().all() or not winners["baseline"].notna().all():
+        return ""
+    if lost.empty:
+        return "No baseline wins on any clip."
+    named = "; ".join(
+        f"{row['clip']} ({row['baseline']} {row['baseline_J']:.3f}, "
+        f"{row['strategy']} {row['strategy_J']:.3f})"
+        for row in lost.to_dict("records")
+    )
+    return f"A baseline wins on {len(lost)} of {len(winners)} clips: {named}."
+
+
+def _mean_table(table: pd.DataFrame) -> str:
+    rows = []
+    for name, part in table.groupby("strategy", sort=False):
+        start = part["drift_start"].dropna()
+        drifts = (
+            f"{start.astype(float).median():.0f} ({len(start)} clips)" if len(start) else "none"
+        )
+        means = [part[column].mean() for column in ("J", "J_last_quarter", "J_worst", "F")]
+        rows.append(
+            [
+                str(name),
+                *(f"{value:.3f}" for value in means),
+                drifts,
+                f"{part['seconds_per_frame'].mean():.3f}",
+                f"{part['own_seconds_per_frame'].mean():.3f}",
+            ]
+        )
+    heads = ["strategy", "J", "J, last quarter", "J, worst frame", "F", "drift starts, frame"]
+    return _markdown([*heads, "s/frame", "s/frame, own stage"], rows)
+
+
+def _trust_text(summary: Summary) -> list[str]:
+    correlation = [
+        [row["group"], *(f"{row[key]:.2f}" for key in ("overall", "within_clip", "within_series"))]
+        for row in summary.correlation.to_dict("records")
+    ]
+    bands = [
+        [
+            row["group"],
+            row["quantity"],
+            f"{100 * row['coverage']:.0f} %",
+            f"{100 * row['relative_width']:.0f} %",
+            f"{row['lowest_clip']} ({100 * row['lowest_coverage']:.0f} %)",
+        ]
+        for row in summary.bands.to_dict("records")
+    ]
+    parts = [
+        "Rank correlation (Spearman) of the drift score, which knows no truth, with 1 - J:",
+        _markdown(["among", "overall", "within a clip", "within a series"], correlation),
+    ]
+    if bands:
+        heads = ["among", "quantity", "held", "width of the band", "least held"]
+        parts += [
+            "How often the band from the lowest to the highest strategy holds the true value:",
+            _markdown(heads, bands),
+        ]
+    return parts
+
+
+def _markdown(heads: list[str], rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(cells) + " |" for cells in (heads, ["---"] * len(heads), *rows)]
+    return "\n".join(lines)
+
+
+def _write_table(table: pd.DataFrame, path: Path) -> None:
+    rounded = table.copy()
+    for column in rounded.select_dtypes("float"):
+        rounded[column] = np.round(rounded[column], 6)
+    with atomic_path(path) as part:
+        rounded.to_csv(part, index=False, lineterminator="\n")

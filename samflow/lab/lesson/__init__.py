@@ -1,0 +1,20 @@
+"""What the notebooks share: a clip to look at with its prompts, its run, and pictures of tracks.
+
+A notebook works on the bundled dye clip until its parameters name a film.
+"""
+
+from samflow.lab.lesson.clip import Lesson, open_lesson
+from samflow.lab.lesson.pictures import show_mistakes, show_scores, show_sheet, show_tracks
+from samflow.lab.lesson.trials import carry, foreground_points_only, run_lesson
+
+__all__ = [
+    "Lesson",
+    "carry",
+    "foreground_points_only",
+    "open_lesson",
+    "run_lesson",
+    "show_mistakes",
+    "show_scores",
+    "show_sheet",
+    "show_tracks",
+]

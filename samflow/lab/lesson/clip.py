@@ -1,0 +1,136 @@
+"""The clip of a notebook, with its prompts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from samflow.errors import SamflowError
+from samflow.lab.demo import DEMO_SEED, write_dye_clip
+from samflow.lab.synthetic import DyeClip
+from samflow.maskio import Track
+from samflow.masks import without_labels
+from samflow.prompts import Prompts
+from samflow.video import Video
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A film, where its prompts are kept, and what is known about it.
+
+    Parameters
+    ----------
+    film : Video
+        The whole film.
+    prompts_path : Path
+        The JSON file of the prompts; it may not exist yet.
+    frames : int
+        Length of the clip that the lesson looks at.
+    true_track : Track, optional
+        The true label maps of the film's frames, where they are known.
+    """
+
+    film: Video
+    prompts_path: Path
+    frames: int
+    true_track: Track | None = None
+
+    @property
+    def prompts(self) -> Prompts:
+        """The prompts as they are in the file.
+
+        Raises
+        ------
+        SamflowError
+            When there are none yet, or they don't belong to the film.
+        """
+        if not self.prompts_path.is_file():
+            raise SamflowError(
+                f"there are no prompts in {self.prompts_path}: draw them with notebook 02, or "
+                "give another PROMPTS."
+            )
+        prompts = Prompts.load(self.prompts_path)
+        if prompts.frame.index >= len(self.film):
+            raise SamflowError(
+                f"the prompts in {self.prompts_path} belong to frame {prompts.frame.index}, "
+                f"{self.film.name} has {len(self.film)} frames: give the prompts of this film."
+            )
+        prompts.check_frame(self.film[prompts.frame.index])
+        return prompts
+
+    @property
+    def video(self) -> Video:
+        """The clip: it starts at the frame that the prompts belong to."""
+        first = self.prompts.frame.index
+        return self.film[first : first + self.frames]
+
+    @property
+    def truth(self) -> list[np.ndarray] | None:
+        """True label map (H, W) uint8 of each frame of the clip, where they are known."""
+        if self.true_track is None:
+            return None
+        return [self.true_track.label_map_of(index) for index in self.video.indices]
+
+    @property
+    def dyes(self) -> dict[int, str]:
+        """Name by id of the regions that count in results: those that are not background."""
+        return {r.id: r.name for r in self.prompts.regions if not r.background}
+
+    @property
+    def colors(self) -> dict[int, str]:
+        """Colour "#rrggbb" by id of every region."""
+        return {region.id: region.color for region in self.prompts.regions}
+
+    def results(self, maps: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The label maps with background regions set to 0."""
+        background = self.prompts.background_ids
+        return [without_labels(labels, background) for labels in maps]
+
+
+def open_lesson(
+    video: str | Path | None = None,
+    prompts: str | Path | None = None,
+    *,
+    folder: str | Path = "data",
+    frames: int = 30,
+    seed: int = DEMO_SEED,
+) -> Lesson:
+    """Open a film, or make the bundled dye clip.
+
+    Parameters
+    ----------
+    video : str or Path, optional
+        A film or a folder of images; by default the dye clip of 480x270 px, which is made in
+        `folder` when it is not there yet.
+    prompts : str or Path, optional
+        The JSON file of the prompts. By default the dye clip's own file, or
+        `<folder>/<name of the film>-prompts.json`.
+    folder : str or Path
+        Where clips and prompts lie.
+    frames : int
+        Length of the clip; of a film, what there is of it from the prompts' frame on.
+    seed : int
+        Of the dye clip.
+
+    Returns
+    -------
+    Lesson
+
+    Raises
+    ------
+    SamflowError
+        When the film can't be read.
+    """
+    if frames < 1:
+        raise SamflowError(f"frames must be at least 1, got {frames}.")
+    if video is not None:
+        film = Video(video)
+        own = Path(folder) / f"{film.path.stem}-prompts.json"
+        return Lesson(film, own if prompts is None else Path(prompts), frames)
+    home = Path(folder) / f"dye-{seed}-{frames}"
+    own = home / "prompts.json"
+    if not own.is_file():
+        write_dye_clip(home, DyeClip(seed, frames=frames))
+    path = own if prompts is None else Path(prompts)
+    return Lesson(Video(home / "clip.mp4"), path, frames, Track(home / "truth"))

@@ -1,0 +1,149 @@
+"""Tracks shown inline: scores, mistakes, sheets of frames, videos."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from samflow.lab.lesson.clip import Lesson
+from samflow.overlay import Comparison, contact_sheet, evenly_spaced, overlay_labels, show_video
+from samflow.prompts import Region
+from samflow.results.metrics import drift_scores, drift_signs, score_track
+from samflow.results.plots.lines import score_lines
+from samflow.results.plots.pictures import mistake_grid, picture_grid, show_picture
+from samflow.video import Video, VideoWriter
+
+if TYPE_CHECKING:
+    import IPython.display
+
+
+def show_scores(
+    lesson: Lesson, tracks: Mapping[str, Sequence[np.ndarray]], order: Sequence[str] = ()
+) -> Figure:
+    """Draw the overlap J of each dye with the truth, frame by frame; without truth, signs of drift.
+
+    Parameters
+    ----------
+    lesson : Lesson
+        With the clip that the tracks belong to.
+    tracks : mapping of title to sequence of (H, W) uint8
+        Label maps, one for each frame of the clip.
+    order : sequence of str
+        Titles in the order of their colours, as in `samflow.results.plots.lines.line_panels`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Shown when it is the last value of a cell.
+    """
+    truth, dyes = lesson.truth, lesson.dyes
+    if truth is None:
+        drift = drift_scores(drift_signs(tracks, lesson.video, dyes))
+        tables = {name: drift[drift["strategy"] == name] for name in tracks}
+        return score_lines(tables, dyes, score="drift", order=order)
+    scores = {name: score_track(maps, truth, dyes) for name, maps in tracks.items()}
+    return score_lines(scores, dyes, order=order)
+
+
+def show_mistakes(lesson: Lesson, maps: Sequence[np.ndarray], count: int = 4) -> Figure:
+    """Draw where a track differs from the truth, on evenly spaced frames; without truth, overlays.
+
+    Parameters
+    ----------
+    lesson : Lesson
+        With the clip that the track belongs to.
+    maps : sequence of (H, W) uint8
+        Label maps of the clip's frames, background regions included.
+    count : int
+        How many frames.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Shown when it is the last value of a cell.
+    """
+    video, truth = lesson.video, lesson.truth
+    chosen = evenly_spaced(len(video), count)
+    if truth is None:
+        colors = lesson.colors
+        return picture_grid(
+            {f"frame {i}": overlay_labels(video[i], maps[i], colors) for i in chosen}
+        )
+    return mistake_grid({f"frame {i}": (video[i], maps[i], truth[i]) for i in chosen})
+
+
+def show_sheet(
+    video: Video,
+    tracks: Mapping[str, Sequence[np.ndarray]],
+    regions: Sequence[Region],
+    columns: int = 4,
+    max_width: int = 1000,
+) -> "IPython.display.Image":
+    """Show evenly spaced frames of some tracks on one page, one row a track.
+
+    Parameters
+    ----------
+    video : Video
+        The clip.
+    tracks : mapping of title to sequence of (H, W) uint8
+        Label maps, one for each frame of the clip.
+    regions : sequence of Region
+        Names and colours.
+    columns : int
+        How many frames.
+    max_width : int
+        Of the page in px.
+
+    Returns
+    -------
+    IPython.display.Image
+        Shown when it is the last value of a cell.
+    """
+    times = video.timestamps - video.timestamps[0]
+    frames = [
+        (f"{times[i]:.2f} s", video[i], {name: maps[i] for name, maps in tracks.items()})
+        for i in evenly_spaced(len(video), columns)
+    ]
+    return show_picture(contact_sheet(frames, regions, max_width=max_width), quality=75)
+
+
+def show_tracks(
+    video: Video,
+    tracks: Mapping[str, Sequence[np.ndarray]],
+    regions: Sequence[Region],
+    path: str | Path,
+    *,
+    film: bool = True,
+    max_mb: float = 0.1,
+) -> "IPython.display.Video":
+    """Write the overlays of some tracks side by side as a video, and play it.
+
+    Parameters
+    ----------
+    video : Video
+        The clip.
+    tracks : mapping of title to sequence of (H, W) uint8
+        Label maps, one for each frame of the clip.
+    regions : sequence of Region
+        Names and colours.
+    path : str or Path
+        The mp4 to write, in full size.
+    film : bool
+        Show the plain film as first panel.
+    max_mb : float
+        What is embedded is scaled down to this size in MB.
+
+    Returns
+    -------
+    IPython.display.Video
+        Shown when it is the last value of a cell.
+    """
+    comparison = Comparison(video.size, list(tracks), regions, film=film)
+    times = video.timestamps - video.timestamps[0]
+    with VideoWriter(path, comparison.size, video.fps) as writer:
+        for index, image in enumerate(video):
+            labels = {name: np.asarray(maps[index], np.uint8) for name, maps in tracks.items()}
+            writer.write(comparison.frame(image, labels, times[index], index), times[index])
+    return show_video(path, max_mb)

@@ -1,0 +1,345 @@
+"""Train the demo SAM: a small image encoder under SAM's own decoder, on synthetic dye clips.
+
+    python -m samflow.lab.training.demo_sam --out sam_demo.safetensors
+    python -m samflow.lab.training.demo_sam --evaluate sam_demo.safetensors
+
+The loss is that of "Segment Anything" (Kirillov et al., 2023, appendix A) with binary cross
+entropy in the place of the focal loss: the logits of several regions are compared with each other
+when they are merged, and cross entropy keeps them comparable.
+"""
+
+import argparse
+import itertools
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from segment_anything.modeling import Sam as SamModel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from samflow.lab.training import data_parallel
+from samflow.lab.training.clips import BankRecipe, ClipBank, build_bank
+from samflow.lab.training.decoder_start import decoder_state
+from samflow.lab.training.examples import (
+    Crops,
+    Example,
+    draw_example,
+    jittered_box,
+    mask_prompt,
+    spoil_mask,
+)
+from samflow.lab.training.sam_network import (
+    DEMO_ARCHITECTURE,
+    decode,
+    encode,
+    enlarge,
+    new_model,
+    resample,
+    save_weights,
+)
+from samflow.lab.training.schedule import Budget, learning_rate_share
+from samflow.sam import load_sam
+
+log = logging.getLogger(__name__)
+
+# Most of the training runs on crops of the same scale: a film is wide, so half of the square input
+# is padding, and a quarter of the tokens costs less than a quarter of the time.
+CROP_SIZE = 352
+SQUARE_CROPS = Crops(share=1.0, rows=(0.75, 1.0), aspect=(0.9, 1.25))
+MIXED_CROPS = Crops(share=0.35, rows=(0.6, 1.0), aspect=(0.9, 2.0))
+CROP_STEPS = 1000
+WHOLE_STEPS = 500
+# a step, over all processes
+CROP_PICTURES, WHOLE_PICTURES = 8, 4
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train.
+
+    Parameters
+    ----------
+    budget : Budget
+        When to stop; the learning rate follows its progress.
+    pictures : int
+        Pictures a step of one process, each with up to 3 regions; half of them are decoded a
+        second time.
+    learning_rate : float
+        Highest rate of the encoder.
+    decoder_share : float
+        Share of it for the pretrained decoder.
+    weight_decay : float
+    warm_up : int
+        Steps of rising learning rate; it falls along a cosine afterwards.
+    last_share : float
+        Share of the highest rate that it falls to.
+    averaging : float
+        Decay of the exponential average of the weights, which is what is saved.
+    seed : int
+    crops : Crops
+        How pictures are cut.
+    snapshot_every : int
+        Steps between two snapshots.
+    """
+
+    budget: Budget
+    pictures: int
+    crops: Crops
+    learning_rate: float = 8e-4
+    decoder_share: float = 0.3
+    weight_decay: float = 0.02
+    warm_up: int = 150
+    last_share: float = 0.02
+    averaging: float = 0.997
+    seed: int = 0
+    snapshot_every: int = 200
+
+
+def example_loss(logits: torch.Tensor, quality: torch.Tensor, example: Example) -> torch.Tensor:
+    """Loss of one example: single mask + 0.2 * best of three + error of the expected IoU.
+
+    Masks are compared at twice the resolution of the logits, without the padding. Each mask costs
+    2 * cross entropy + dice.
+
+    Parameters
+    ----------
+    logits, quality : Tensor
+        From `decode`.
+    example : Example
+        With the truth.
+
+    Returns
+    -------
+    Tensor
+        Scalar.
+    """
+    side = 2 * logits.shape[-1]
+    stride = example.truth.shape[-1] // side
+    truth = F.avg_pool2d(torch.from_numpy(example.truth)[:, None].float(), stride)
+    height, width = (-(-edge // stride) for edge in example.image.shape[:2])
+    truth = truth[..., :height, :width].expand(-1, logits.shape[1], -1, -1)  # (P, 4, h, w)
+    fine = F.interpolate(logits, (side, side), mode="bilinear", align_corners=False)
+    fine = fine[..., :height, :width]
+    entropy = F.binary_cross_entropy_with_logits(fine, truth, reduction="none").mean((2, 3))
+    chance = torch.sigmoid(fine)
+    overlap = (chance * truth).sum((2, 3))
+    dice = 1 - (2 * overlap + 1) / ((chance + truth).sum((2, 3)) + 1)
+    cost = 2 * entropy + dice  # (P, 4)
+    with torch.no_grad():
+        found, real = fine > 0, truth > 0.5
+        iou = (found & real).sum((2, 3)) / (found | real).sum((2, 3)).clamp(min=1)
+    expected = F.mse_loss(quality, iou)
+    return cost[:, 0].mean() + 0.2 * cost[:, 1:].min(1).values.mean() + expected
+
+
+def feed_back(logits: torch.Tensor, example: Example, rng: np.random.Generator) -> Example:
+    """Prompt an example with the model's own answer, as strategy `sam` does on the next frame.
+
+    Parameters
+    ----------
+    logits : (P, M, M) Tensor
+        The single masks of the P regions.
+    example : Example
+        What they were predicted from.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Example
+        The same picture with the merged masks, moved and spoilt as often as not, and their boxes.
+        A region that vanished keeps its truth.
+    """
+    size = example.truth.shape[-1]
+    fine = np.stack([cv2.resize(mask.numpy(), (size, size)) for mask in logits.detach()])
+    height, width = example.image.shape[:2]
+    fine[:, height:], fine[:, :, width:] = -1, -1
+    winner = np.where(fine.max(0) > 0, fine.argmax(0), -1)
+    masks, boxes = [], []
+    for number, truth in enumerate(example.truth):
+        mask = winner == number
+        mask = mask if mask.any() else truth
+        prompt = spoil_mask(mask, rng) if rng.random() < 0.5 else mask
+        masks.append(mask_prompt(prompt, logits.shape[-1], rng))
+        boxes.append(jittered_box(mask, rng, (height, width)))
+    return replace(
+        example, boxes=np.stack(boxes), masks=np.stack(masks), points=None, point_labels=None
+    )
+
+
+def train(
+    model: SamModel,
+    bank: ClipBank,
+    settings: Settings,
+    snapshot: Callable[[SamModel, int], None] | None = None,
+) -> tuple[SamModel, list[float]]:
+    """Train a Sam on a bank of clips.
+
+    Parameters
+    ----------
+    model : Sam
+        Changed in place.
+    bank : ClipBank
+    settings : Settings
+    snapshot : callable, optional
+        Called with the averaged model and the number of steps made.
+
+    Returns
+    -------
+    Sam
+        The exponential average of the weights along the way.
+    list of float
+        The loss of each step.
+    """
+    rng = np.random.default_rng([settings.seed, data_parallel.rank()])
+    pretrained = [*model.prompt_encoder.parameters(), *model.mask_decoder.parameters()]
+    shares = (1.0, settings.decoder_share)
+    optimizer = torch.optim.AdamW(
+        [{"params": list(model.image_encoder.parameters())}, {"params": pretrained}],
+        weight_decay=settings.weight_decay,
+    )
+    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging))
+    losses: list[float] = []
+    started = time.monotonic()
+    for step in itertools.count():
+        elapsed = time.monotonic() - started
+        progress = data_parallel.agree(settings.budget.progress(step, elapsed))
+        done = progress >= 1
+        if snapshot is not None and (done or (step and step % settings.snapshot_every == 0)):
+            snapshot(averaged.module, step)
+        if done:
+            break
+        rate = settings.learning_rate * learning_rate_share(
+            progress, step, settings.warm_up, settings.last_share
+        )
+        for group, share in zip(optimizer.param_groups, shares, strict=True):
+            group["lr"] = rate * share
+        losses.append(_step(model, bank, settings, optimizer, rng))
+        averaged.update_parameters(model)
+        if step % 50 == 49:
+            seconds = (time.monotonic() - started) / (step + 1)
+            log.info("step %d loss %.4f, %.3f s/step", step + 1, np.mean(losses[-50:]), seconds)
+    return averaged.module, losses
+
+
+def _step(
+    model: SamModel,
+    bank: ClipBank,
+    settings: Settings,
+    optimizer: torch.optim.Optimizer,
+    rng: np.random.Generator,
+) -> float:
+    sizes = (model.image_encoder.img_size, model.prompt_encoder.mask_input_size[0])
+    examples = [draw_example(bank, settings.crops, sizes, rng) for _ in range(settings.pictures)]
+    losses = []
+    for example, features in zip(examples, encode(model, examples).split(1), strict=True):
+        logits, quality = decode(model, features, example)
+        losses.append(example_loss(logits, quality, example))
+        if rng.random() < 0.5:
+            again = feed_back(logits[:, 0], example, rng)
+            losses.append(example_loss(*decode(model, features, again), again))
+    loss = torch.stack(losses).mean()
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    data_parallel.average_gradients(model)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    return loss.item()
+
+
+def train_on_crops(
+    bank: ClipBank,
+    budget: Budget,
+    decoder: dict[str, torch.Tensor],
+    snapshot: Callable[[SamModel, int], None] | None = None,
+) -> SamModel:
+    """Train on crops of `CROP_SIZE`, then enlarge to the demo's architecture.
+
+    Parameters
+    ----------
+    bank : ClipBank
+    budget : Budget
+        The learning rate falls to a quarter only: the second stage takes over.
+    decoder : dict of str to Tensor
+        From `decoder_state`.
+    snapshot : callable, optional
+        As in `train`.
+
+    Returns
+    -------
+    Sam
+    """
+    blocks = tuple(range(DEMO_ARCHITECTURE.depth))
+    crop = replace(DEMO_ARCHITECTURE, image_size=CROP_SIZE, global_blocks=blocks)
+    log.info("first stage: crops of %d px", CROP_SIZE)
+    pictures = max(1, CROP_PICTURES // data_parallel.workers())
+    settings = Settings(budget, pictures, SQUARE_CROPS, last_share=0.25)
+    model, _ = train(new_model(crop, decoder, seed=0), bank, settings, snapshot)
+    return enlarge(model, DEMO_ARCHITECTURE)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train, or evaluate a file, as the command line says."""
+    parser = argparse.ArgumentParser(
+        prog="python -m samflow.lab.training.demo_sam", description=__doc__
+    )
+    parser.add_argument("--out", type=Path, default=Path("sam_demo.safetensors"))
+    parser.add_argument("--bank", type=Path, default=Path("sam-bank"), help="rendered clips")
+    parser.add_argument("--simulations", type=int, default=600, help="flows in the bank")
+    parser.add_argument("--decoder", type=Path, help="wheel or .pt file with SAM's decoder")
+    parser.add_argument("--start", type=Path, help="demo weights of any size: skip stage 1")
+    parser.add_argument("--crop-steps", type=int, default=CROP_STEPS)
+    parser.add_argument("--steps", type=int, default=WHOLE_STEPS)
+    parser.add_argument("--minutes", type=float, help="second stage: this long, not --steps")
+    parser.add_argument("--seed", type=int, default=1, help="of the second stage")
+    parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")
+    parser.add_argument("--evaluate", type=Path, metavar="FILE", help="score FILE instead")
+    options = parser.parse_args(arguments)
+    if options.evaluate is not None:
+        from samflow.lab.training.sam_scores import report
+
+        print(report(options.evaluate))
+        return
+    build_bank(options.bank, BankRecipe(options.simulations))
+    decoder = None if options.start is not None else decoder_state(options.decoder)
+    data_parallel.run_workers(_train_worker, options.workers, options, decoder)
+
+
+def _train_worker(options: argparse.Namespace, decoder: dict[str, torch.Tensor] | None) -> None:
+    first = data_parallel.rank() == 0
+    logging.basicConfig(
+        level=logging.INFO if first else logging.WARNING, format="%(asctime)s %(message)s"
+    )
+    cv2.setNumThreads(1)
+    bank = build_bank(options.bank, BankRecipe(options.simulations))
+
+    def snapshot(model: SamModel, step: int) -> None:
+        if not first:
+            return
+        small = model.image_encoder.img_size < DEMO_ARCHITECTURE.image_size
+        save_weights(enlarge(model, DEMO_ARCHITECTURE) if small else model, options.out)
+        log.info("wrote %s after %d steps", options.out, step)
+
+    if decoder is not None:
+        model = train_on_crops(bank, Budget(options.crop_steps), decoder, snapshot)
+    else:
+        model = resample(load_sam(options.start, device="cpu").model, DEMO_ARCHITECTURE)
+    log.info("second stage: pictures of %d px", model.image_encoder.img_size)
+    settings = Settings(
+        Budget(options.steps, options.minutes),
+        max(1, WHOLE_PICTURES // data_parallel.workers()),
+        MIXED_CROPS,
+        learning_rate=5e-4,
+        warm_up=50,
+        seed=options.seed,
+    )
+    train(model, bank, settings, snapshot)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""The demo SAM's network while it is trained: built, resized, saved, run on examples."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from segment_anything.modeling import Sam as SamModel
+
+from samflow.files import atomic_path
+from samflow.lab.training.examples import Example
+from samflow.sam import SamArchitecture, build_sam
+
+DEMO_ARCHITECTURE = SamArchitecture(
+    image_size=704,
+    patch_size=16,
+    embed_dim=192,
+    depth=5,
+    num_heads=3,
+    window_size=22,
+    global_blocks=(2, 4),
+)
+
+
+def new_model(
+    architecture: SamArchitecture, decoder: dict[str, torch.Tensor] | None, seed: int
+) -> SamModel:
+    """Build a Sam with a random encoder and, when given, a decoder that has been trained."""
+    torch.manual_seed(seed)
+    model = build_sam(architecture)
+    for module in model.image_encoder.modules():
+        if isinstance(module, torch.nn.Linear):
+            torch.nn.init.trunc_normal_(module.weight, std=0.02)
+    torch.nn.init.trunc_normal_(model.image_encoder.pos_embed, std=0.02)
+    if decoder is not None:
+        missing, unexpected = model.load_state_dict(decoder, strict=False)
+        odd = [key for key in missing if not key.startswith("image_encoder.")] + list(unexpected)
+        if odd:
+            raise ValueError(f"the decoder does not fit this architecture: {odd[:3]}")
+    return model
+
+
+def enlarge(small: SamModel, architecture: SamArchitecture) -> SamModel:
+    """Turn a Sam for small inputs into one for larger inputs of the same scale.
+
+    Parameters
+    ----------
+    small : Sam
+        Trained on crops.
+    architecture : SamArchitecture
+        Like that of `small`, with a larger image.
+
+    Returns
+    -------
+    Sam
+        With the same weights. The tables of positions grow: rows keep their place and the last
+        one is repeated, columns are stretched, and relative positions beyond the small input's
+        take the value of the farthest one known.
+    """
+
+    def positions(table: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+        wide = F.interpolate(table, (table.shape[2], columns), mode="bilinear")
+        return F.pad(wide, (0, 0, 0, rows - table.shape[2]), mode="replicate")
+
+    def offsets(table: torch.Tensor, count: int) -> torch.Tensor:
+        beyond = (count - table.shape[2]) // 2
+        return F.pad(table, (beyond, beyond), mode="replicate")
+
+    return _with_tables(small, architecture, positions, offsets)
+
+
+def resample(coarse: SamModel, architecture: SamArchitecture) -> SamModel:
+    """Turn a Sam into one that looks at the same pictures with more or fewer pixels.
+
+    Parameters
+    ----------
+    coarse : Sam
+        Trained on whole pictures.
+    architecture : SamArchitecture
+        Like that of `coarse`, with another image size and attention windows in proportion.
+
+    Returns
+    -------
+    Sam
+        With the same weights. The tables of positions are interpolated, so that a block attends
+        to the same part of the picture as before.
+    """
+
+    def positions(table: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+        return F.interpolate(table, (rows, columns), mode="bilinear")
+
+    def offsets(table: torch.Tensor, count: int) -> torch.Tensor:
+        return F.interpolate(table, count, mode="linear")
+
+    return _with_tables(coarse, architecture, positions, offsets)
+
+
+def _with_tables(
+    source: SamModel,
+    architecture: SamArchitecture,
+    positions: Callable[[torch.Tensor, int, int], torch.Tensor],
+    offsets: Callable[[torch.Tensor, int], torch.Tensor],
+) -> SamModel:
+    """Build a Sam with the weights of `source` and its tables of positions changed.
+
+    `positions` makes a table (1, channels, rows, columns) of these rows and columns, `offsets` one
+    (1, channels, offsets) of this many.
+    """
+    model = build_sam(architecture)
+    state = source.state_dict()
+    for key, target in model.state_dict().items():
+        table = state[key]
+        if key.endswith("pos_embed"):  # (1, rows, columns, channels)
+            changed = positions(table.permute(0, 3, 1, 2), *target.shape[1:3])
+            state[key] = changed.permute(0, 2, 3, 1)
+        elif "rel_pos" in key and table.shape != target.shape:  # (2 * side - 1, channels)
+            state[key] = offsets(table.T[None], len(target))[0].T
+    model.load_state_dict(state)
+    return model
+
+
+def save_weights(model: torch.nn.Module, file: str | Path) -> None:
+    """Write a model's parameters as float16 safetensors."""
+    state = {key: value.detach().half().contiguous() for key, value in model.state_dict().items()}
+    with atomic_path(file) as part:
+        save_file(state, part)
+
+
+def encode(model: SamModel, examples: list[Example]) -> torch.Tensor:
+    """Image embeddings (B, C, h, w) of the examples' pictures."""
+    pictures = [
+        model.preprocess(torch.from_numpy(example.image).permute(2, 0, 1).float())
+        for example in examples
+    ]
+    return model.image_encoder(torch.stack(pictures))
+
+
+def decode(
+    model: SamModel, features: torch.Tensor, example: Example
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Decode one example.
+
+    Parameters
+    ----------
+    model : Sam
+    features : (1, C, h, w) Tensor
+        Embedding of its picture.
+    example : Example
+        Its P regions' prompts.
+
+    Returns
+    -------
+    logits : (P, 4, M, M) float32 Tensor
+        The single mask first, then the three of the ambiguous answer.
+    quality : (P, 4) float32 Tensor
+        The IoU that the model expects.
+    """
+
+    def tensor(values: np.ndarray | None) -> torch.Tensor | None:
+        return None if values is None else torch.from_numpy(values)
+
+    points = None
+    if example.points is not None:
+        points = (tensor(example.points), tensor(example.point_labels))
+    sparse, dense = model.prompt_encoder(
+        points=points, boxes=tensor(example.boxes), masks=tensor(example.masks)
+    )
+    logits, quality = model.mask_decoder.predict_masks(
+        image_embeddings=features,
+        image_pe=model.prompt_encoder.get_dense_pe(),
+        sparse_prompt_embeddings=sparse,
+        dense_prompt_embeddings=dense,
+    )
+    return logits, quality

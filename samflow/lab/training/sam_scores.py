@@ -1,0 +1,211 @@
+"""How good a Sam is on dye clips that it never saw, beside what colour alone reaches."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from samflow.lab.synthetic import HELD_OUT_SEEDS, DyeClip
+from samflow.lab.training.examples import spoil_mask
+from samflow.masks import labels_to_boxes, labels_to_one_hot, mask_to_low_res_logits
+from samflow.results.metrics import region_similarity
+from samflow.sam import Sam, load_sam
+from samflow.strategies import Frame, SamStrategy, segment_first_frame
+
+# clips as `samflow demo --seed` makes them
+DEMO_SEEDS = range(5)
+REGIONS = {1: "upper dye", 2: "lower dye", 3: "bottom surface"}
+
+
+def nearest_color(image: np.ndarray, reference: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Label each pixel by the mean colour that lies nearest to it.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8 ndarray
+        What to segment.
+    reference : (H, W, 3) uint8 ndarray
+        The frame that the mean colours are taken from.
+    labels : (H, W) uint8 ndarray
+        Its true label map.
+
+    Returns
+    -------
+    (H, W) uint8 ndarray
+
+    Examples
+    --------
+    >>> image = np.array([[[250, 0, 0], [0, 0, 250], [200, 0, 60]]], np.uint8)
+    >>> nearest_color(image, image, np.array([[1, 2, 1]], np.uint8))
+    array([[1, 2, 1]], dtype=uint8)
+    """
+    ids = np.unique(labels)
+    means = np.stack([reference[labels == i].mean(0) for i in ids])
+    distance = ((image[..., None, :].astype(np.float32) - means) ** 2).sum(-1)  # (H, W, ids)
+    return ids[distance.argmin(-1)].astype(np.uint8)
+
+
+def _jittered(boxes: np.ndarray, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Boxes with each side moved by up to 5 % of the box."""
+    extent = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
+    moved = boxes + rng.uniform(-0.05, 0.05, boxes.shape) * extent
+    return np.clip(moved, 0, [size[1], size[0], size[1], size[0]])
+
+
+def _mask_prompts(
+    sam: Sam, labels: np.ndarray, ids: list[int], rng: np.random.Generator, blobs: bool
+) -> np.ndarray:
+    """Spoilt masks of some labels as mask prompts, (N, 1, M, M) float32."""
+    masks = labels_to_one_hot(labels, ids).astype(bool)
+    return np.stack(
+        [
+            mask_to_low_res_logits(spoil_mask(mask, rng, blobs), sam.image_size, sam.mask_size)
+            for mask in masks
+        ]
+    )
+
+
+def score_clip(sam: Sam, clip: DyeClip) -> list[dict[str, object]]:
+    """Score the second frame of a clip from every kind of prompt.
+
+    Parameters
+    ----------
+    sam : Sam
+    clip : DyeClip
+        At least two frames. Its seed also decides the jitter of the prompts.
+
+    Returns
+    -------
+    list of dict
+        One row for each region and kind: `seed`, `region`, `prompt`, `iou`. A region counts when
+        it has a pixel on both frames. Masks are taken as predicted, without merging.
+
+    Notes
+    -----
+    "box": the true box, each side off by up to 5 %. "box + points": with 4 pixels of label 0 drawn
+    at random. "box + previous mask": the same box, and the truth of the frame before, shifted,
+    eroded or dilated. "box + damaged mask": with blobs lost or added as well, as in training.
+    """
+    frames = iter(clip)
+    (first_image, first), (image, truth) = next(frames), next(frames)
+    rng = np.random.default_rng([clip.seed, 2])
+    ids = [i for i in REGIONS if (first == i).any() and (truth == i).any()]
+    tight = labels_to_boxes(truth, ids)
+    boxes = _jittered(np.array([tight[i] for i in ids], float), clip.size, rng)
+    free = np.argwhere(truth == 0)[:, ::-1]
+    points = np.repeat(free[rng.integers(len(free), size=4)][None], len(ids), axis=0)
+    embedding = sam.embed(image)
+    background = np.zeros(points.shape[:2], int)
+    answers = {
+        "box": sam.predict(embedding, boxes),
+        "box + points": sam.predict(embedding, boxes, points, background),
+        "box + previous mask": sam.predict(
+            embedding, boxes, mask_logits=_mask_prompts(sam, first, ids, rng, blobs=False)
+        ),
+        "box + damaged mask": sam.predict(
+            embedding, boxes, mask_logits=_mask_prompts(sam, first, ids, rng, blobs=True)
+        ),
+    }
+    found = {kind: logits[:, 0] > sam.mask_threshold for kind, logits in answers.items()}
+    found["nearest colour"] = labels_to_one_hot(nearest_color(image, first_image, first), ids)
+    return [
+        {
+            "seed": clip.seed,
+            "region": REGIONS[i],
+            "prompt": kind,
+            "iou": region_similarity(mask, truth == i),
+        }
+        for kind, stack in found.items()
+        for i, mask in zip(ids, stack, strict=True)
+    ]
+
+
+def score_prompts(
+    sam: Sam, seeds: Iterable[int] = HELD_OUT_SEEDS, look: str = "random"
+) -> pd.DataFrame:
+    """Mean IoU on clips of their own seeds.
+
+    Parameters
+    ----------
+    sam : Sam
+    seeds : iterable of int
+        One 480x270 clip each.
+    look : str
+        As in `DyeClip`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each kind of prompt, a column for each region, and `dyes`, the mean of both.
+    """
+    rows = [row for seed in seeds for row in score_clip(sam, DyeClip(seed, frames=2, look=look))]
+    table = pd.DataFrame(rows).pivot_table("iou", "prompt", "region", sort=False)
+    return table.assign(dyes=table[["upper dye", "lower dye"]].mean(axis=1))
+
+
+def score_loop(
+    sam: Sam, clip: DyeClip, watch: Callable[[np.ndarray, np.ndarray], None] | None = None
+) -> pd.DataFrame:
+    """Score strategy `sam` on a clip: prompts on frame 0, then each result prompts the next frame.
+
+    Parameters
+    ----------
+    sam : Sam
+    clip : DyeClip
+    watch : callable, optional
+        Called with each image and its label map.
+
+    Returns
+    -------
+    DataFrame
+        A row for each frame, a column for each region, in IoU.
+    """
+    prompts, strategy, rows = clip.prompts(), SamStrategy(sam), []
+    for index, (image, truth) in enumerate(clip):
+        frame = Frame(image, index)
+        if index == 0:
+            labels = strategy.start(frame, segment_first_frame(sam, frame, prompts))
+        else:
+            labels = strategy.step(frame)
+        if watch is not None:
+            watch(image, labels)
+        rows.append(
+            {name: region_similarity(labels == i, truth == i) for i, name in REGIONS.items()}
+        )
+    return pd.DataFrame(rows)
+
+
+def report(file: str | Path) -> str:
+    """Text of all scores of a weights file, as the model card gives them.
+
+    Parameters
+    ----------
+    file : str or Path
+        A SAM checkpoint, or a name that `load_sam` knows.
+
+    Returns
+    -------
+    str
+        Markdown tables.
+    """
+    sam = load_sam(file, device="cpu")
+    parts = []
+    for look in ("random", "demo"):
+        table = score_prompts(sam, look=look)
+        parts.append(f"Held-out clips, {look} look, mean IoU:\n\n{_markdown(table)}")
+    loops = {f"demo seed {seed}": score_loop(sam, DyeClip(seed)).mean() for seed in DEMO_SEEDS}
+    table = pd.DataFrame(loops).T
+    table = table.assign(dyes=table[["upper dye", "lower dye"]].mean(axis=1))
+    parts.append(f"Strategy sam over 60 frames of 480x270, mean J:\n\n{_markdown(table)}")
+    return "\n\n".join(parts)
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    head = ["", *map(str, table.columns)]
+    lines = [head, ["---"] * len(head)]
+    lines += [
+        [str(name), *(f"{v:.3f}" for v in row)]
+        for name, row in zip(table.index, table.values, strict=True)
+    ]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,0 +1,1 @@
+"""What one does with a finished run or track: score, compare, measure, plot, report, export."""

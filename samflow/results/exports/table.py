@@ -1,0 +1,54 @@
+"""CSV: the quantities of a measured run with one value in a row."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from samflow.errors import SamflowError
+from samflow.results.measures import quantity_and_unit
+from samflow.runs.record import Run
+
+_KEYS = ["strategy", "frame", "time_s", "region"]
+
+
+def write_quantities(run: Run, names: Sequence[str], folder: Path) -> None:
+    """Write `quantities.csv` from the run's `measures.csv`.
+
+    Raises
+    ------
+    SamflowError
+        When the run was not measured, or not the strategies that are asked for.
+    """
+    wide = _read_measures(run)
+    absent = [name for name in names if name not in set(wide["strategy"])]
+    if absent:
+        raise SamflowError(
+            f"{run.folder / 'measures.csv'} has no strategy '{absent[0]}': run samflow measure "
+            "again."
+        )
+    wide = wide[wide["strategy"].isin(names)]
+    long = wide.melt(_KEYS, var_name="column", value_name="value")
+    parts = {column: quantity_and_unit(column) for column in long["column"].unique()}
+    long["quantity"] = long["column"].map(lambda column: parts[column][0])
+    long["unit"] = long["column"].map(lambda column: parts[column][1])
+    long["region_name"] = long["region"].map({r.id: r.name for r in run.result_regions})
+    order = [*_KEYS, "region_name", "quantity", "unit", "value"]
+    long[order].to_csv(
+        folder / "quantities.csv", index=False, float_format="%.9g", lineterminator="\n"
+    )
+
+
+def _read_measures(run: Run) -> pd.DataFrame:
+    path = run.folder / "measures.csv"
+    if not path.is_file():
+        raise SamflowError(f"{run.folder} has no measures.csv: run samflow measure on it first.")
+    try:
+        table = pd.read_csv(path)
+    except ValueError as error:
+        reason = str(error).splitlines()[0]
+        raise SamflowError(f"{path} is no table ({reason}): run samflow measure again.") from error
+    missing = [key for key in _KEYS if key not in table.columns]
+    if missing:
+        raise SamflowError(f"{path} lacks the column {missing[0]}: run samflow measure again.")
+    return table

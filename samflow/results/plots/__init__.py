@@ -1,0 +1,24 @@
+"""Figures of scores, drift, measures and the benchmark, as PNG, PDF or SVG files.
+
+Figures are made with matplotlib's object-oriented interface, so that nothing here depends on or
+changes pyplot's state. Two regions fit one column of a page at its true size. Colours are those of
+Okabe and Ito, which stay apart for colour-blind readers; from the eighth line on they repeat with
+dashes.
+"""
+
+from samflow.results.plots.benchmark import plot_benchmark, plot_benchmark_time
+from samflow.results.plots.drift import plot_drift
+from samflow.results.plots.measures import plot_measures, plot_spread
+from samflow.results.plots.profiles import plot_box_counts, plot_profiles
+from samflow.results.plots.scores import plot_scores
+
+__all__ = [
+    "plot_benchmark",
+    "plot_benchmark_time",
+    "plot_box_counts",
+    "plot_drift",
+    "plot_measures",
+    "plot_profiles",
+    "plot_scores",
+    "plot_spread",
+]

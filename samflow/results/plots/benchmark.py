@@ -1,0 +1,128 @@
+"""The dye benchmark: scores of every clip and strategy, at a glance and over time."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from samflow.results.plots.style import check_tables, legend, line_styles, save, tidy
+
+_SIZE = 8
+_COLUMNS = 3
+
+
+def plot_benchmark(
+    matrix: pd.DataFrame, path: str | Path, *, baselines: Sequence[str] = (), score: str = "J"
+) -> None:
+    """Draw a map of scores: a row for each clip, a column for each strategy, the best framed.
+
+    Parameters
+    ----------
+    matrix : pandas.DataFrame
+        Mean score in [0, 1], clips by strategies.
+    path : str or Path
+        The PNG, PDF or SVG file to write.
+    baselines : sequence of str
+        Columns that stand apart from the others; they are the last ones.
+    score : str
+        Name of the score for the colour bar.
+
+    Raises
+    ------
+    SamflowError
+        When the table is empty, or the file can't be written.
+    """
+    check_tables({"benchmark": matrix}, ())
+    rows, columns = matrix.shape
+    figure = Figure(figsize=(1.8 + 0.62 * columns, 1.3 + 0.3 * rows), layout="constrained")
+    axes = figure.add_subplot()
+    values = matrix.to_numpy(dtype=float)
+    # below 0.3 a mask is of no use, so that the colours tell the rest apart
+    image = axes.imshow(values, cmap="cividis", vmin=0.3, vmax=1.0, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        best = value == np.nanmax(values[row])
+        color = "black" if value > 0.68 else "white"
+        weight = "bold" if best else "normal"
+        text = f"{value:.2f}" if np.isfinite(value) else "-"
+        axes.text(
+            column, row, text, ha="center", va="center", color=color, size=_SIZE, weight=weight
+        )
+        if best:
+            frame = Rectangle(
+                (column - 0.46, row - 0.44), 0.92, 0.88, fill=False, ec="#d55e00", lw=1.6
+            )
+            axes.add_patch(frame)
+    split = columns - sum(name in baselines for name in matrix.columns)
+    if 0 < split < columns:
+        axes.axvline(split - 0.5, color="white", linewidth=4)
+    axes.set_xticks(range(columns), list(matrix.columns), rotation=35, ha="right", size=_SIZE)
+    axes.set_yticks(range(rows), list(matrix.index), size=_SIZE)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    bar = figure.colorbar(image, ax=axes, extend="min", pad=0.02)
+    bar.set_label(f"mean ${score}$", size=_SIZE)
+    bar.ax.tick_params(labelsize=_SIZE - 1)
+    save(figure, path)
+
+
+def plot_benchmark_time(
+    scores: pd.DataFrame, path: str | Path, *, strong: Sequence[str] = (), score: str = "J"
+) -> None:
+    """Draw a score per frame, one panel for each clip.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        Columns `clip`, `strategy`, `frame` and the score, one value each.
+    path : str or Path
+        The PNG, PDF or SVG file to write.
+    strong : sequence of str
+        Strategies in colour; the others are thin grey lines. By default all are in colour.
+    score : str
+        The column to draw.
+
+    Raises
+    ------
+    SamflowError
+        When the table is empty or lacks a column, or the file can't be written.
+    """
+    check_tables({"benchmark": scores}, ("clip", "strategy", "frame", score))
+    clips = list(dict.fromkeys(scores["clip"]))
+    names = list(dict.fromkeys(scores["strategy"]))
+    colored = [name for name in names if name in strong] or names
+    columns = min(_COLUMNS, len(clips))
+    rows = -(-len(clips) // columns)
+    figure = Figure(figsize=(max(3.5, 2.4 * columns), 0.9 + 1.5 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for axes in grid.flat[len(clips) :]:
+        axes.set_visible(False)
+    for axes, clip in zip(grid.flat, clips, strict=False):
+        part = scores[scores["clip"] == clip]
+        _draw_lines(axes, part, colored, score)
+        axes.set_title(clip, fontsize=_SIZE)
+        axes.set_ylim(-0.02, 1.02)
+        tidy(axes)
+    for axes in grid[:, 0]:
+        axes.set_ylabel(f"${score}$", fontsize=_SIZE)
+    for number in range(len(clips) - columns, len(clips)):
+        axes = grid.flat[number]
+        axes.set_xlabel("frame", fontsize=_SIZE)
+        axes.tick_params(labelbottom=True)
+    legend(figure, grid[0, 0])
+    save(figure, path)
+
+
+def _draw_lines(axes: Axes, part: pd.DataFrame, colored: Sequence[str], score: str) -> None:
+    styles = line_styles(colored)
+    others = [name for name in dict.fromkeys(part["strategy"]) if name not in colored]
+    for number, name in enumerate(others):
+        rows = part[part["strategy"] == name]
+        label = "other baselines" if number == 0 else None
+        axes.plot(rows["frame"], rows[score], color="0.75", linewidth=0.8, label=label)
+    for name in colored:
+        rows = part[part["strategy"] == name]
+        axes.plot(rows["frame"], rows[score], linewidth=1.3, label=name, **styles[name])

@@ -1,0 +1,74 @@
+"""Scores against truth, frame by frame."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from samflow.results.plots.style import (
+    check_tables,
+    legend,
+    line_styles,
+    region_title,
+    regions_of,
+    save,
+    tidy,
+)
+
+
+def plot_scores(
+    scores: Mapping[str, pd.DataFrame],
+    path: str | Path,
+    *,
+    names: Mapping[int, str] | None = None,
+    score: str = "J",
+) -> None:
+    """Draw a score per frame for each strategy: the mean over regions large, each region small.
+
+    Parameters
+    ----------
+    scores : mapping of strategy name to pandas.DataFrame
+        Tables of `samflow.results.metrics.score_track`, columns `frame`, `region` and the score.
+    path : str or Path
+        The PNG file to write.
+    names : mapping of int to str, optional
+        Names of the regions for the titles, such as {1: "upper dye"}.
+    score : str
+        The column to draw: "J" or "F".
+
+    Raises
+    ------
+    SamflowError
+        When there is no table, a table is empty or lacks the score, or the file can't be written.
+    """
+    check_tables(scores, ("frame", "region", score))
+    regions = regions_of(scores.values())
+    styles = line_styles(scores)
+    figure = Figure(figsize=(7.2, 5.4), layout="constrained")
+    grid = figure.add_gridspec(2, len(regions), height_ratios=(2, 1.1))
+    large = figure.add_subplot(grid[0, :])
+    small = [figure.add_subplot(grid[1, i], sharex=large) for i in range(len(regions))]
+    for strategy, table in scores.items():
+        mean = table.groupby("frame")[score].mean()
+        label = f"{strategy} (mean {mean.mean():.2f})"
+        large.plot(mean.index, mean, **styles[strategy], linewidth=2.2, label=label)
+        for axes, region in zip(small, regions, strict=True):
+            rows = table[table["region"] == region]
+            axes.plot(rows["frame"], rows[score], **styles[strategy], linewidth=1.1)
+    # down to the tenth below the lowest score: curves that all lie near 1 stay apart
+    lowest = min(table[score].min() for table in scores.values())
+    low = max(0.0, np.floor(10 * lowest - 1e-9) / 10)
+    meaning = {"J": "region similarity $J$", "F": "boundary measure $F$"}.get(score, score)
+    large.set_title("Mean over regions", fontsize=10)
+    large.set_ylabel(meaning)
+    for axes, region in zip(small, regions, strict=True):
+        axes.set_title(region_title(region, names), fontsize=9)
+    small[0].set_ylabel(f"${score}$")
+    for axes in (large, *small):
+        tidy(axes)
+        axes.set_ylim(low - 0.02 * (1 - low), 1 + 0.02 * (1 - low))
+        axes.set_xlabel("frame")
+    legend(figure, large)
+    save(figure, path)

@@ -1,0 +1,146 @@
+"""Flow quantities of a run: tables of every strategy, drift, plots, and a page with all of it."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from samflow.errors import SamflowError
+from samflow.files import atomic_path
+from samflow.maskio import Track
+from samflow.results.measures import Measures, measure_track, spread
+from samflow.results.measures.units import length_unit
+from samflow.results.metrics import drift_scores, drift_signs, drift_start
+from samflow.results.plots import (
+    plot_box_counts,
+    plot_drift,
+    plot_measures,
+    plot_profiles,
+    plot_spread,
+)
+from samflow.results.report import Drift, read_scores, write_report
+from samflow.runs.record import Run
+from samflow.video import Video
+
+__all__ = ["measure_run"]
+
+# drift above this for so many frames in a row has started
+_THRESHOLD, _HOLD = 0.35, 3
+
+
+def measure_run(
+    run: Run, mm_per_px: float | None = None, video_path: str | Path | None = None
+) -> dict[str, Measures]:
+    """Measure every strategy of a run; writes tables, plots and a page about it in its folder.
+
+    Parameters
+    ----------
+    run : Run
+        With all its frames done.
+    mm_per_px : float, optional
+        The scale, the same across the picture; without it lengths are in pixels.
+    video_path : str or Path, optional
+        The video, when it is no longer where the run found it: the times of the frames come
+        from it.
+
+    Returns
+    -------
+    dict of str to Measures
+        The tables of each strategy, see `samflow.results.measures`.
+
+    Raises
+    ------
+    SamflowError
+        When the run lacks frames or has only one, all its regions are background, its label maps
+        have another size than its frames, the scale is not above 0, the video is not there, or
+        `scores.csv` is no table of scores. Nothing is written then.
+
+    Notes
+    -----
+    `measures.csv` has one row for each strategy, frame and region: `strategy`, `frame`, `time_s`
+    (seconds since the run's first frame, from the video's own timestamps), `region`, then the
+    quantities with their units in the column names; an empty cell is a quantity that has no
+    value there. `drift.csv` has the rows of `samflow.results.metrics.drift_scores`. In `plots/`:
+    `measures.png` (each strategy over time), `spread.png` (their median and the band from the
+    lowest to the highest, with two strategies or more), `profiles.png` (intermittency over
+    height), `box_counts.png` and `drift.png`. `report.html` holds all of it in one file, with the
+    scores when the run has a `scores.csv`; see `samflow.results.report`.
+    """
+    length_unit(mm_per_px)  # refuses a scale that is none, before anything is read
+    ids = [region.id for region in run.result_regions]
+    if not ids:
+        raise SamflowError(f"all regions of {run.folder} are background: nothing to measure.")
+    read_scores(run)  # refuses a file that is no table of scores, before anything is written
+    tracks = {name: run.finished_track(name) for name in run.strategies}
+    clip = run.clip(video_path)
+    _check_sizes(tracks, clip.size)
+    times = clip.timestamps - clip.timestamps[0]
+    measures = {}
+    for name, track in tracks.items():
+        with tqdm(track, unit="frame", desc=f"measure {name}") as shown:
+            measures[name] = measure_track(shown, ids, times, mm_per_px=mm_per_px)
+    drift = _find_drift(tracks, clip, ids)
+    _write_table(
+        pd.concat([m.frames.assign(strategy=name) for name, m in measures.items()]),
+        run.folder / "measures.csv",
+    )
+    _write_table(
+        drift.scores.assign(time_s=drift.scores["frame"].map(dict(enumerate(times)))),
+        run.folder / "drift.csv",
+    )
+    _draw(measures, drift, run)
+    write_report(run, measures, drift, clip)
+    return measures
+
+
+def _check_sizes(tracks: Mapping[str, Track], size: tuple[int, int]) -> None:
+    for track in tracks.values():
+        if track.size != size:
+            raise SamflowError(
+                f"{track.folder} holds label maps of {track.size[1]}x{track.size[0]} px, the run's "
+                f"frames have {size[1]}x{size[0]} px: make the run again."
+            )
+
+
+def _find_drift(tracks: Mapping[str, Track], clip: Video, ids: list[int]) -> Drift:
+    with tqdm(total=len(clip), unit="frame", desc="drift") as bar:
+
+        def counted() -> Iterator[np.ndarray]:
+            # counted when they are given: nobody asks for more after the last one
+            for image in clip:
+                bar.update()
+                yield image
+
+        scores = drift_scores(drift_signs(tracks, counted(), ids))
+    return Drift(scores, drift_start(scores, _THRESHOLD, _HOLD), _THRESHOLD, _HOLD)
+
+
+def _write_table(table: pd.DataFrame, path: Path) -> None:
+    keys = ["strategy", "frame", "time_s", "region"]
+    ordered = table[[*keys, *(column for column in table.columns if column not in keys)]]
+    with atomic_path(path) as part:
+        ordered.to_csv(part, index=False, float_format="%.9g", lineterminator="\n")
+
+
+def _draw(measures: dict[str, Measures], drift: Drift, run: Run) -> None:
+    folder = run.folder / "plots"
+    names = {region.id: region.name for region in run.result_regions}
+    frames = {name: measured.frames for name, measured in measures.items()}
+    profiles = {name: measured.profiles for name, measured in measures.items()}
+    counts = {name: measured.box_counts for name, measured in measures.items()}
+    plot_measures(frames, folder / "measures.png", names=names)
+    plot_profiles(profiles, folder / "profiles.png", names=names)
+    plot_box_counts(counts, folder / "box_counts.png", names=names)
+    plot_drift(
+        drift.scores,
+        folder / "drift.png",
+        starts=drift.starts,
+        threshold=drift.threshold,
+        names=names,
+    )
+    if len(frames) > 1:
+        plot_spread(spread(frames), folder / "spread.png", names=names)
+    else:
+        (folder / "spread.png").unlink(missing_ok=True)

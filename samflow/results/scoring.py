@@ -1,0 +1,53 @@
+"""A run against the truth: table, CSV, plot."""
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from samflow.errors import SamflowError
+from samflow.files import atomic_path
+from samflow.maskio import Track
+from samflow.results.metrics import score_track, summarise_scores
+from samflow.results.plots import plot_scores
+from samflow.runs.record import Run
+
+
+def score(run: Run, truth: Track) -> pd.DataFrame:
+    """Score every strategy of a run; writes `scores.csv` and `plots/scores.png` in its folder.
+
+    Parameters
+    ----------
+    run : Run
+    truth : Track
+        The true label maps of the run's frames.
+
+    Returns
+    -------
+    pandas.DataFrame
+        What `samflow.results.metrics.summarise_scores` returns for each strategy, with a column
+        `strategy` first. The CSV holds J and F of every strategy, region and frame.
+
+    Raises
+    ------
+    SamflowError
+        When the run lacks frames, or the truth's frames are not those of the run.
+    """
+    ids = [region.id for region in run.result_regions]
+    if not ids:
+        raise SamflowError(f"all regions of {run.folder} are background: nothing to score.")
+    # closed also by an error, so that its message has a line of its own
+    with tqdm(run.strategies, unit="strategy", desc="scores") as shown:
+        tables = {name: score_track(run.finished_track(name), truth, ids) for name in shown}
+    whole = pd.concat(
+        [table.assign(strategy=name) for name, table in tables.items()], ignore_index=True
+    )
+    with atomic_path(run.folder / "scores.csv") as part:
+        whole[["strategy", "frame", "region", "J", "F"]].to_csv(
+            part, index=False, float_format="%.6f", lineterminator="\n"
+        )
+    names = {region.id: region.name for region in run.result_regions}
+    plot_scores(tables, run.folder / "plots" / "scores.png", names=names)
+    summaries = [
+        summarise_scores(table).assign(strategy=name).set_index("strategy").reset_index()
+        for name, table in tables.items()
+    ]
+    return pd.concat(summaries, ignore_index=True)

@@ -1,6 +1,0 @@
-"""Strategies side by side over a video: stream, write, resume."""
-
-from samflow.run.options import RunOptions
-from samflow.run.start import check_run_folder, run
-
-__all__ = ["RunOptions", "check_run_folder", "run"]
