@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
 from samflow.results.metrics import region_similarity
-from samflow.strategies import BASELINE_NAMES, Frame, build_strategies, needs_sam, needs_xmem
+from samflow.strategies import BASELINE_NAMES, Frame, build_strategies, models_needed
 from samflow.strategies.by_color import (
     apply_mixture,
     apply_nearest,
@@ -213,10 +213,9 @@ def test_a_cut_that_changes_nothing_keeps_the_mask_in_place(monkeypatch):
 
 
 def test_what_each_baseline_needs():
-    assert not needs_xmem(BASELINE_NAMES)
-    assert not needs_sam([*BASELINE_NAMES, "xmem"])
-    assert needs_sam(["flow", "refined-box"])
-    assert needs_xmem(["flow", "refined-box"])
+    assert models_needed(BASELINE_NAMES) == set()
+    assert models_needed([*BASELINE_NAMES, "xmem"]) == {"xmem"}
+    assert models_needed(["flow", "refined-box"]) == {"sam", "xmem"}
 
 
 def test_sklearn_is_imported_by_its_baselines_alone():

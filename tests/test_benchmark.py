@@ -25,8 +25,7 @@ from samflow.maskio import Track
 from samflow.results.measures import MeasureOptions, interface_contours, interface_length
 from samflow.results.metrics import region_similarity
 from samflow.results.plots import plot_benchmark, plot_benchmark_time
-from samflow.runs import RunOptions
-from samflow.runs.record import Run
+from samflow.runs import Run, RunOptions
 from samflow.strategies import Frame, build_strategies
 
 FRAMES, SIZE = 6, (64, 112)

@@ -173,8 +173,8 @@ def test_a_damaged_state_starts_the_video_again(tmp_path: Path, weights: str) ->
     make_video(tmp_path / "in", "a", 3)
     track_folder(tmp_path / "in", tmp_path / "whole", weights, device="cpu")
     out = tmp_path / "out"
-    out.mkdir()
-    (out / ".a.state").write_bytes(b"no state")
+    (out / ".state").mkdir(parents=True)
+    (out / ".state" / "a.pt").write_bytes(b"no state")
     (out / "xmem.json").write_text("{")
     track_folder(tmp_path / "in", out, weights, device="cpu")
     assert all_bytes(out) == all_bytes(tmp_path / "whole")

@@ -13,7 +13,7 @@ from samflow.cli import main
 from samflow.errors import SamflowError
 from samflow.results.measures import spread
 from samflow.results.quantities import measure_run
-from samflow.runs.record import Run
+from samflow.runs import Run
 from samflow.video import Video
 
 # frames do not come at a steady rate, and the run starts at the third

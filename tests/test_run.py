@@ -21,10 +21,9 @@ from samflow.lab.demo import write_dye_clip
 from samflow.lab.synthetic import DyeClip
 from samflow.prompts import Prompts
 from samflow.results.side_by_side import compare
-from samflow.runs import RunOptions, run
-from samflow.runs.record import Run
+from samflow.runs import Run, RunOptions, run
 from samflow.sam import Sam
-from samflow.strategies import BASELINE_NAMES, STRATEGY_NAMES, FlowStrategy
+from samflow.strategies import BASELINE_NAMES, STRATEGY_NAMES, FlowStrategy, PromptOptions
 from samflow.video import Video, video_to_frames
 from samflow.xmem import Tracker
 
@@ -282,7 +281,7 @@ def test_resuming_with_other_input_is_refused(inputs, whole, tmp_path):
     torch.save(small_xmem(seed=1).state_dict(), tmp_path / "other.pth")
     others = {
         "strategies": _options(inputs, strategies=("sam",)),
-        "options.mask_value": _options(inputs, mask_value=5.0),
+        "options.mask_value": _options(inputs, prompting=PromptOptions(mask_value=5.0)),
         "models": _options(inputs, xmem=str(tmp_path / "other.pth")),
     }
     for what, options in others.items():
@@ -299,6 +298,56 @@ def test_folders_that_are_not_to_be_written(inputs, whole, tmp_path):
     with pytest.raises(SamflowError, match="exists and is not a run"):
         run(inputs[0], inputs[1], tmp_path, _options(inputs), resume=True)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+# Holds the lock of a folder until it is killed.
+HOLDER = """
+import sys, time
+from pathlib import Path
+from samflow.runs.resuming import locked
+
+with locked(Path(sys.argv[1])):
+    print("locked", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_two_processes_never_write_one_run_and_a_dead_one_locks_nothing(inputs, tmp_path):
+    out = tmp_path / "run"
+    other = subprocess.Popen([sys.executable, "-c", HOLDER, str(out)], stdout=subprocess.PIPE)
+    assert other.stdout.readline() == b"locked\n"
+    options = _options(inputs, strategies=("nearest-colour",))
+    with pytest.raises(SamflowError, match=rf"written by another samflow \(process {other.pid} on"):
+        run(inputs[0], inputs[1], out, options)
+    assert [path.name for path in out.iterdir()] == [".lock"]
+    other.kill()
+    other.wait()
+    finished = run(inputs[0], inputs[1], out, options)
+    assert finished.complete
+    assert not (out / ".lock").exists()
+
+
+def test_a_run_that_can_t_start_leaves_no_folder(inputs, tmp_path):
+    with pytest.raises(SamflowError):
+        run(tmp_path / "no.mp4", inputs[1], tmp_path / "run", _options(inputs))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_damaged_saved_point_starts_the_run_again(inputs, tmp_path, monkeypatch, caplog):
+    options = _options(inputs, strategies=BASELINE_NAMES[:1])
+    unbroken = run(inputs[0], inputs[1], tmp_path / "unbroken", options)
+    monkeypatch.setattr("samflow.runs.runner.concatenate_videos", _power_cut)
+    with pytest.raises(_PowerCutError):
+        run(inputs[0], inputs[1], tmp_path / "run", options)
+    monkeypatch.undo()
+    (tmp_path / "run" / ".state" / "state.pt").write_bytes(b"half")
+    resumed = run(inputs[0], inputs[1], tmp_path / "run", options, resume=True)
+    assert _bytes(resumed.folder) == _bytes(unbroken.folder)
+    assert "starting again" in caplog.text
+
+
+def _power_cut(*_):
+    raise _PowerCutError
 
 
 def test_the_clip_starts_at_the_prompts_frame(inputs, tmp_path):

@@ -23,6 +23,7 @@ from samflow.strategies import (
     build_strategies,
     refine_labels,
     segment_first_frame,
+    with_sources,
 )
 from samflow.xmem import Tracker
 
@@ -63,7 +64,7 @@ def _official_refinement(sam, image, labels, use_masks):
             multimask_output=False,
             return_logits=True,
         )
-        plane = fill_holes(logits)[0]
+        plane = fill_holes(logits, max_area=PromptOptions().hole_area(labels.shape))[0]
         wins = plane > best
         best[wins] = plane[wins]
         merged[wins] = label
@@ -100,8 +101,7 @@ def test_refined_strategies_take_their_prompts_from_xmem(sam, network, clip):
             name: strategy.start(frame, truth) if index == 0 else strategy.step(frame)
             for name, strategy in strategies.items()
         }
-        probabilities = tracker.step(image, truth if index == 0 else None)
-        tracked = np.array([0, *tracker.ids], np.uint8)[probabilities.argmax(0)]
+        tracked = tracker.step_labels(image, truth if index == 0 else None)
         np.testing.assert_array_equal(results["xmem"], tracked)
         for name, use_masks in (("refined", True), ("refined-box", False)):
             expected = refine_labels(sam, frame, tracked, use_masks)
@@ -162,10 +162,12 @@ def test_a_saved_state_goes_on_the_same(sam, network, clip, name):
     first = build_strategies([name], sam, network)
     _walk(first, clip[:2])
     buffer = io.BytesIO()
-    torch.save(first[name].state_dict(), buffer)
+    torch.save({s.name: s.state_dict() for s in with_sources(first.values())}, buffer)
     buffer.seek(0)
     second = build_strategies([name], sam, network)
-    second[name].load_state_dict(torch.load(buffer, weights_only=True))
+    states = torch.load(buffer, weights_only=True)
+    for strategy in with_sources(second.values()):
+        strategy.load_state_dict(states[strategy.name])
     np.testing.assert_array_equal(_walk(second, clip, first=2)[name], whole[2:])
 
 
@@ -187,6 +189,55 @@ def test_start_begins_a_clip_anew(sam, network, clip, name):
     np.testing.assert_array_equal(first[name], again[name])
 
 
+def test_xmem_starts_anew_with_other_labels_on_the_same_frame(network, clip):
+    image, truth = clip[0]
+    frame, strategy = Frame(image), XMemStrategy(network)
+    fewer = np.where(truth == 2, 0, truth).astype(np.uint8)
+    np.testing.assert_array_equal(strategy.start(frame, fewer), fewer)
+    np.testing.assert_array_equal(strategy.start(frame, truth), truth)
+    fresh = XMemStrategy(network)
+    fresh.start(frame, truth)
+    following = Frame(clip[1][0], 1)
+    np.testing.assert_array_equal(strategy.step(following), fresh.step(following))
+
+
+def test_larger_frames_are_tracked_at_the_working_size(network, clip):
+    (image, truth), (following, _) = clip[:2]
+    for size, expected in ((32, 32), (54, None), (480, None)):
+        strategy, tracker = XMemStrategy(network, size), Tracker(network, size=expected)
+        strategy.start(Frame(image), truth)
+        tracker.step(image, truth)
+        got = strategy.step(Frame(following, 1))
+        np.testing.assert_array_equal(got, tracker.step_labels(following))
+
+
+def test_sources_come_before_those_that_look_at_them(sam, network):
+    strategies = build_strategies(["refined-box", "sam", "xmem", "refined"], sam, network)
+    names = [strategy.name for strategy in with_sources(strategies.values())]
+    assert names == ["xmem", "refined-box", "sam", "refined"]
+
+
+def test_holes_up_to_a_share_of_the_frame_are_filled(sam, clip):
+    """The share is the frame's, whatever the size, for the first frame as for later ones."""
+    image = clip[0][0]
+    boxes = np.array([[2, 2, 94, 52]])
+    plane = sam.predict(sam.embed(image), boxes=boxes)
+    region = Region(id=1, name="all", box=(2, 2, 94, 52))
+    prompts = Prompts(regions=[region], frame=FrameReference(width=96, height=54))
+    for share in (0.0, 5e-4, 0.01, 1.0):
+        filled = fill_holes(plane.copy(), max_area=round(share * 54 * 96))[0, 0] > 0
+        options = PromptOptions(max_hole_area=share)
+        got = segment_first_frame(sam, Frame(image), prompts, options)
+        np.testing.assert_array_equal(got == 1, filled)
+    for wrong in (-0.1, 1.5, 400):
+        with pytest.raises(SamflowError, match="share of the frame's area from 0 to 1, got"):
+            PromptOptions(max_hole_area=wrong)
+    with pytest.raises(SamflowError, match="coverage is a share of a cell"):
+        PromptOptions(coverage=1.0)
+    with pytest.raises(SamflowError, match="mask_value must be at least 0"):
+        PromptOptions(mask_value=-1.0)
+
+
 def test_first_frame_merges_regions_by_their_ids(sam, clip):
     image, _ = clip[0]
     regions = [
@@ -196,7 +247,7 @@ def test_first_frame_merges_regions_by_their_ids(sam, clip):
     prompts = Prompts(regions=regions, frame=FrameReference(width=96, height=54))
     labels = segment_first_frame(sam, Frame(image), prompts)
     logits = sam.predict(sam.embed(image), boxes=np.array([r.box for r in regions]))
-    filled = fill_holes(logits)[:, 0]
+    filled = fill_holes(logits, max_area=round(5e-4 * 54 * 96))[:, 0]
     expected = np.where(filled.max(0) > 0, np.array([4, 2])[filled.argmax(0)], 0)
     np.testing.assert_array_equal(labels, expected)
 
@@ -216,8 +267,10 @@ def test_mistakes(sam, network, clip):
         build_strategies(["sam", "sam"], sam)
     with pytest.raises(SamflowError, match="no strategy given"):
         build_strategies([], sam)
-    with pytest.raises(SamflowError, match="need an XMem network"):
+    with pytest.raises(SamflowError, match=r"needs one: give network=load_xmem"):
         build_strategies(["refined"], sam)
+    with pytest.raises(SamflowError, match=r"needs one: give sam=load_sam"):
+        build_strategies(["sam"])
     for name in ("sam", *BASELINE_NAMES):
         with pytest.raises(SamflowError, match="call start first"):
             build_strategies([name], sam)[name].step(Frame(clip[0][0]))

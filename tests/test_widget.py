@@ -16,7 +16,6 @@ from PIL import Image
 from samflow.errors import SamflowError
 from samflow.overlay.blend import outline_rgb
 from samflow.prompts import FrameReference, Prompts, Region, frame_sha256
-from samflow.runs import RunOptions
 from samflow.sam import Sam
 from samflow.strategies import Frame, PromptOptions, segment_first_frame
 from samflow.video import Video
@@ -279,13 +278,13 @@ def test_the_preview_is_what_a_run_starts_from(image):
     page.edit("add_point", region=2, point=[100, 30], label=1)
     page.edit("add_point", region=0, point=[5, 5], label=0)
     page.send("points", value=True)
-    options = PromptOptions(max_hole_area=round(5e-4 * H * W))
-    expected = segment_first_frame(sam, Frame(image), widget.prompts, True, options)
+    options = PromptOptions(use_points=True)
+    expected = segment_first_frame(sam, Frame(image), widget.prompts, options)
     np.testing.assert_array_equal(widget.labels, expected)
     assert expected.any()
     page.send("points", value=False)
     only_box = widget.prompts.model_copy(update={"regions": widget.prompts.regions[:1]})
-    expected = segment_first_frame(sam, Frame(image), only_box, False, options)
+    expected = segment_first_frame(sam, Frame(image), only_box)
     np.testing.assert_array_equal(widget.labels, expected)
     assert page.status[0] == "hint"
     assert page.status[1].startswith("region 2 has points only, and points are off")
@@ -298,7 +297,7 @@ def test_points_on_and_off(image, tmp_path):
     page.edit("set_box", region=1, box=[10, 10, 30, 40])
     assert page.status[0] == "ready"
     page.edit("add_point", region=1, point=[20, 20], label=0)
-    assert widget._state["points"] is RunOptions().use_points is False, "as in a run"
+    assert widget._state["points"] is PromptOptions().use_points is False, "as in a run"
     assert (widget.labels == 1).sum() == 20 * 30
     assert page.status[0] == "ready"
     assert page.status[1].endswith("masks from boxes alone, as in a run (P uses the points)")

@@ -23,7 +23,13 @@ SamName = Annotated[str, typer.Option("--sam", help="vit_b, vit_l, vit_h, demo, 
 XMemName = Annotated[str, typer.Option("--xmem", help="XMem, XMem-s012, demo, or a file.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 UsePoints = Annotated[
-    bool, typer.Option("--points/--no-points", help="Prompt with points beside the boxes.")
+    bool, typer.Option("--points/--no-points", help="Prompt with points besides the boxes.")
+]
+MaxHoleArea = Annotated[
+    float,
+    typer.Option(
+        min=0, max=1, help="Largest hole to fill, as a share of the frame's area; 0 fills none."
+    ),
 ]
 AcceptFrame = Annotated[
     bool,

@@ -8,6 +8,7 @@ import typer
 from samflow.cli.app import (
     AcceptFrame,
     Device,
+    MaxHoleArea,
     PromptsFile,
     SamName,
     UsePoints,
@@ -18,6 +19,7 @@ from samflow.cli.app import (
 )
 from samflow.cli.tables import print_scores
 from samflow.errors import SamflowError
+from samflow.strategies import BASELINE_NAMES, STRATEGY_NAMES, PromptOptions
 
 
 @app.command("demo")
@@ -50,9 +52,7 @@ def segment_command(
     sam: SamName = "vit_h",
     device: Device = "auto",
     points: UsePoints = False,
-    max_hole_area: Annotated[
-        int, typer.Option(min=0, help="Largest hole to fill, px; 0 shows the model's own masks.")
-    ] = 0,
+    max_hole_area: MaxHoleArea = PromptOptions.max_hole_area,
     accept_frame: AcceptFrame = False,
     keep_background: Annotated[
         bool, typer.Option("--keep-background", help="Keep the labels of background regions.")
@@ -60,7 +60,7 @@ def segment_command(
 ) -> None:
     """Segment one frame from prompts: label PNG and overlay."""
     from samflow.prompts import Prompts
-    from samflow.runs.single_frame import segment
+    from samflow.runs import segment
 
     result = segment(
         video,
@@ -69,8 +69,7 @@ def segment_command(
         frame=frame,
         sam=sam,
         device=device,
-        use_points=points,
-        max_hole_area=max_hole_area,
+        prompting=PromptOptions(points, max_hole_area=max_hole_area),
         accept_frame=accept_frame,
         keep_background=keep_background,
     )
@@ -86,10 +85,10 @@ def run_command(
     strategies: Annotated[
         str,
         typer.Option(
-            help="Comma-separated, any of xmem, sam, refined, refined-box, and of the baselines "
-            "nearest-colour, threshold, kmeans, gmm, grabcut, flow."
+            help=f"Comma-separated, any of {', '.join(STRATEGY_NAMES)}, and of the baselines "
+            f"{', '.join(BASELINE_NAMES)}."
         ),
-    ] = "xmem,sam,refined,refined-box",
+    ] = ",".join(STRATEGY_NAMES),
     sam: SamName = "vit_h",
     xmem: XMemName = "XMem",
     device: Device = "auto",
@@ -101,13 +100,13 @@ def run_command(
     size: Annotated[
         int, typer.Option(min=16, help="Shorter side of larger frames inside XMem, px.")
     ] = 480,
-    max_hole_area: Annotated[
-        int | None, typer.Option(min=0, help="Largest hole to fill, px; default 0.05 % of a frame.")
-    ] = None,
-    mask_value: Annotated[float, typer.Option(min=0, help="Magnitude of mask prompts.")] = 18.0,
+    max_hole_area: MaxHoleArea = PromptOptions.max_hole_area,
+    mask_value: Annotated[
+        float, typer.Option(min=0, help="Magnitude of mask prompts.")
+    ] = PromptOptions.mask_value,
     coverage: Annotated[
         float, typer.Option(min=0, max=0.99, help="Covered share that makes a cell foreground.")
-    ] = 0.0,
+    ] = PromptOptions.coverage,
     accept_frame: AcceptFrame = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run.")
@@ -125,12 +124,9 @@ def run_command(
         device=device,
         start=None if start is None else parse_time(start),
         end=None if end is None else parse_time(end),
-        use_points=points,
         accept_frame=accept_frame,
         size=size,
-        max_hole_area=max_hole_area,
-        mask_value=mask_value,
-        coverage=coverage,
+        prompting=PromptOptions(points, mask_value, coverage, max_hole_area),
     )
     try:
         finished = run(video, Prompts.load(prompts), out, options, resume)

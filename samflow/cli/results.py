@@ -8,18 +8,23 @@ import typer
 from samflow.cli.app import app, console, split_names
 from samflow.cli.tables import print_measures, print_scores
 
+StrategyNames = Annotated[str | None, typer.Option(help="Comma-separated; default all.")]
+
 
 @app.command("compare")
 def compare_command(
     runs: Annotated[list[Path], typer.Argument(help="Run folders over the same clip.")],
     out: Annotated[Path, typer.Option(help="Video to write.")] = Path("comparison.mp4"),
+    strategies: StrategyNames = None,
     video: Annotated[Path | None, typer.Option(help="The runs' video, if it was moved.")] = None,
 ) -> None:
     """Put the strategies of some runs side by side in one video."""
     from samflow.results.side_by_side import compare
-    from samflow.runs.record import Run
+    from samflow.runs import Run
 
-    console.print(f"comparison video: {compare([Run(run) for run in runs], out, video)}")
+    names = None if strategies is None else split_names(strategies)
+    written = compare([Run(run) for run in runs], out, video, names)
+    console.print(f"comparison video: {written}")
 
 
 @app.command("score")
@@ -30,7 +35,7 @@ def score_command(
     """Score a run against true label maps."""
     from samflow.maskio import Track
     from samflow.results.scoring import score
-    from samflow.runs.record import Run
+    from samflow.runs import Run
 
     opened = Run(run)
     print_scores(score(opened, Track(truth)), {str(r.id): r.name for r in opened.result_regions})
@@ -50,7 +55,7 @@ def measure_command(
     Scores are on the page when samflow score came first.
     """
     from samflow.results.quantities import measure_run
-    from samflow.runs.record import Run
+    from samflow.runs import Run
 
     opened = Run(run)
     tables = {name: m.clip for name, m in measure_run(opened, mm_per_px, video).items()}
@@ -72,11 +77,11 @@ def export_command(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to make.")],
-    strategies: Annotated[str | None, typer.Option(help="Comma-separated; default all.")] = None,
+    strategies: StrategyNames = None,
 ) -> None:
     """Write a run's label maps, or its quantities, for another tool."""
     from samflow.results.exports import export
-    from samflow.runs.record import Run
+    from samflow.runs import Run
 
     names = None if strategies is None else split_names(strategies)
     for path in export(Run(run), format_name, out, names):

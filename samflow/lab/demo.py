@@ -12,8 +12,7 @@ from samflow.maskio import Track, write_label_map
 from samflow.prompts import Prompts, VideoReference, frame_sha256
 from samflow.results.scoring import score
 from samflow.results.side_by_side import run_sheet
-from samflow.runs import RunOptions, check_run_folder, run
-from samflow.runs.record import Run
+from samflow.runs import Run, RunOptions, check_run_folder, run
 from samflow.strategies import STRATEGY_NAMES
 from samflow.video import Video, VideoWriter
 

@@ -21,7 +21,7 @@ from samflow.results.plots import (
     plot_spread,
 )
 from samflow.results.report import Drift, read_scores, write_report
-from samflow.runs.record import Run
+from samflow.runs import Run
 from samflow.video import Video
 
 __all__ = ["measure_run"]

@@ -8,7 +8,7 @@ from samflow.files import atomic_path
 from samflow.maskio import Track
 from samflow.results.metrics import score_track, summarise_scores
 from samflow.results.plots import plot_scores
-from samflow.runs.record import Run
+from samflow.runs import Run
 
 
 def score(run: Run, truth: Track) -> pd.DataFrame:

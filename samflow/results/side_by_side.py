@@ -8,7 +8,7 @@ from tqdm.auto import tqdm
 from samflow.errors import SamflowError
 from samflow.maskio import Track
 from samflow.overlay import Comparison, contact_sheet, evenly_spaced
-from samflow.runs.record import Run
+from samflow.runs import Run
 from samflow.strategies import TITLES
 from samflow.video import VideoWriter
 

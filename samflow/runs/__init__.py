@@ -1,6 +1,8 @@
-"""Strategies side by side over a video: stream, write, resume."""
+"""Strategies over a video: one frame, or a whole clip streamed, written, recorded and resumed.
 
-from samflow.runs.options import RunOptions
-from samflow.runs.start import check_run_folder, run
+Reading a `Run` back takes no torch: what needs it is loaded when it is used.
+"""
 
-__all__ = ["RunOptions", "check_run_folder", "run"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -9,18 +9,24 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm.auto import tqdm
 
 from samflow.errors import SamflowError
-from samflow.files import atomic_path
 from samflow.maskio import write_label_map
 from samflow.masks import without_labels
 from samflow.overlay import Comparison
 from samflow.runs.options import RunOptions
 from samflow.runs.record import Run, RunRecord
+from samflow.runs.resuming import load_point, remove_halves, save_point
 from samflow.sam import Sam
-from samflow.strategies import TITLES, Frame, Strategy, needs_sam, segment_first_frame
+from samflow.strategies import (
+    TITLES,
+    Frame,
+    Strategy,
+    models_needed,
+    segment_first_frame,
+    with_sources,
+)
 from samflow.video import Video, VideoWriter, concatenate_videos
 
 
@@ -58,7 +64,8 @@ class Runner:
         self.record = record
         self.strategies = strategies
         self.options = options
-        self.prompting = options.prompting(clip.size)
+        # strategies that refine another one find its result ready, so that times are told apart
+        self.stepped = with_sources(strategies.values())
         self.watch = Stopwatch()
         titles = [TITLES[name] for name in strategies]
         self.comparison = Comparison(clip.size, titles, record.prompts.regions)
@@ -85,6 +92,10 @@ class Runner:
         self.record.save(self.folder)
         shutil.rmtree(self.state_folder)
 
+    @property
+    def _state_path(self) -> Path:
+        return self.state_folder / "state.pt"
+
     def _part(self, begin: int) -> Path:
         return self.state_folder / f"comparison-{begin:06d}.mp4"
 
@@ -108,10 +119,10 @@ class Runner:
             writer: VideoWriter | None = None
             for frame in frames:
                 results = self._segment(sam, frame)
-                time = float(self.clip.timestamps[frame.index] - self.clip.timestamps[0])
+                seconds = float(self.clip.timestamps[frame.index] - self.clip.timestamps[0])
                 with self.watch("overlay"):
                     panels = {TITLES[name]: labels for name, labels in results.items()}
-                    picture = self.comparison.frame(frame.image, panels, time, frame.index)
+                    picture = self.comparison.frame(frame.image, panels, seconds, frame.index)
                 with self.watch("write"):
                     for name, labels in results.items():
                         path = self.folder / "masks" / name / f"{frame.index:05d}.png"
@@ -120,37 +131,28 @@ class Runner:
                         writer = stack.enter_context(
                             VideoWriter(self._part(begin), picture.shape[:2], self.clip.fps)
                         )
-                    writer.write(picture, time)
+                    writer.write(picture, seconds)
                 bar.update()
 
     def _segment(self, sam: Sam, frame: Frame) -> dict[str, np.ndarray]:
         """Every strategy's result for the next frame, without background regions."""
         prompts = self.record.prompts
-        if frame.index == 0 or needs_sam(self.strategies):
+        if frame.index == 0 or "sam" in models_needed(self.strategies):
             with self.watch("sam encode"):
                 frame.embedding(sam)
         first = None
         if frame.index == 0:
             with self.watch("first frame"):
-                first = segment_first_frame(
-                    sam, frame, prompts, self.options.use_points, self.prompting
-                )
-        # strategies that refine XMem find its result ready, so that times are told apart
-        for owner in self._state_owners():
-            if owner.name == "xmem":
-                with self.watch(owner.name if first is None else "first frame"):
-                    _advance(owner, frame, first)
+                first = segment_first_frame(sam, frame, prompts, self.options.prompting)
         results = {}
-        for name, strategy in self.strategies.items():
-            with self.watch(name if first is None else "first frame"):
-                labels = _advance(strategy, frame, first)
-            results[name] = without_labels(labels, prompts.background_ids)
-        return results
-
-    def _state_owners(self) -> list[Strategy]:
-        """The strategies that have a state: those that share XMem count once."""
-        owners = {id(o): o for o in (getattr(s, "source", s) for s in self.strategies.values())}
-        return list(owners.values())
+        for strategy in self.stepped:
+            with self.watch(strategy.name if first is None else "first frame"):
+                if first is None:
+                    results[strategy.name] = strategy.step(frame)
+                else:
+                    results[strategy.name] = strategy.start(frame, first)
+        background = prompts.background_ids
+        return {name: without_labels(results[name], background) for name in self.strategies}
 
     def _save(self, done: int) -> None:
         """Save all that an interrupted run needs to go on after `done` frames."""
@@ -158,10 +160,10 @@ class Runner:
         state = {
             "frames_done": done,
             "seconds": self.watch.seconds,
-            "strategies": {owner.name: owner.state_dict() for owner in self._state_owners()},
+            "strategies": {each.name: each.state_dict() for each in self.stepped},
         }
-        with self.watch("write"), atomic_path(self.state_folder / "state.pt") as part:
-            torch.save(state, part)
+        with self.watch("write"):
+            save_point(self._state_path, state)
         self.record.seconds = self.watch.seconds
         self.record.save(self.folder)
 
@@ -175,19 +177,11 @@ class Runner:
 
     def _restore(self) -> None:
         """Go back to the latest saved point, and clear what was being written when it ended."""
-        for stray in self.folder.rglob(".*"):
-            if stray.is_file():
-                stray.unlink()
-        path = self.state_folder / "state.pt"
-        if not path.is_file():
+        remove_halves(self.folder)
+        state = load_point(self._state_path)
+        if state is None:
             return
-        state = torch.load(path, weights_only=True)
-        for owner in self._state_owners():
-            owner.load_state_dict(state["strategies"][owner.name])
+        for each in self.stepped:
+            each.load_state_dict(state["strategies"][each.name])
         self.record.frames_done = state["frames_done"]
         self.watch.seconds = state["seconds"]
-
-
-def _advance(strategy: Strategy, frame: Frame, first: np.ndarray | None) -> np.ndarray:
-    """Start the strategy with the first label map, or step it when there is none."""
-    return strategy.step(frame) if first is None else strategy.start(frame, first)

@@ -42,8 +42,7 @@ def segment(
     frame: int | None = None,
     sam: str = "vit_h",
     device: str = "auto",
-    use_points: bool = False,
-    max_hole_area: int = 0,
+    prompting: PromptOptions | None = None,
     accept_frame: bool = False,
     keep_background: bool = False,
 ) -> Segmentation:
@@ -61,10 +60,8 @@ def segment(
     sam : str
         Registry name or file of the weights.
     device : str
-    use_points : bool
-        Use points beside the boxes.
-    max_hole_area : int
-        Largest hole that is filled in a region, px; 0 leaves the model's masks as they are.
+    prompting : PromptOptions, optional
+        How prompts are used and holes filled; by default as in a run.
     accept_frame : bool
         Go on when the frame's pixels differ from those the prompts were drawn on.
     keep_background : bool
@@ -87,10 +84,7 @@ def segment(
         )
     image = video[index]
     prompts.check_frame(image, accept_frame or index != prompts.frame.index)
-    options = PromptOptions(max_hole_area=max_hole_area)
-    labels = segment_first_frame(
-        load_sam(sam, device), Frame(image, index), prompts, use_points, options
-    )
+    labels = segment_first_frame(load_sam(sam, device), Frame(image, index), prompts, prompting)
     if not keep_background:
         labels = without_labels(labels, prompts.background_ids)
     label_path = Path(out) / f"{index:05d}.png"

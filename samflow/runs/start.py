@@ -7,9 +7,10 @@ from samflow.errors import SamflowError
 from samflow.prompts import Prompts
 from samflow.runs.options import RunOptions
 from samflow.runs.record import ModelRecord, Run, RunRecord, VideoRecord, versions
+from samflow.runs.resuming import is_untouched, locked
 from samflow.runs.runner import Runner
 from samflow.sam import Sam, load_sam
-from samflow.strategies import build_strategies, check_strategy_names, needs_xmem
+from samflow.strategies import build_strategies, check_strategy_names, models_needed
 from samflow.video import Video
 from samflow.xmem import XMem, load_xmem
 
@@ -63,26 +64,27 @@ def run(
     folder = Path(out)
     check_strategy_names(options.strategies)
     check_run_folder(folder, resume)
+    with locked(folder):
+        _go(video_path, prompts, folder, options, resume)
+    return Run(folder)
+
+
+def _go(
+    video_path: str | Path, prompts: Prompts, folder: Path, options: RunOptions, resume: bool
+) -> None:
+    """Check the input, load what the strategies need, and do the frames."""
     clip = _choose_clip(Video(video_path), prompts, options)
     sam = load_sam(options.sam, options.device)
-    needed = needs_xmem(options.strategies)
+    needed = "xmem" in models_needed(options.strategies)
     network = load_xmem(options.xmem, options.device) if needed else None
-    shorter = min(clip.size)
-    strategies = build_strategies(
-        options.strategies,
-        sam,
-        network,
-        size=options.size if shorter > options.size else None,
-        options=options.prompting(clip.size),
-    )
+    strategies = build_strategies(options.strategies, sam, network, options.size, options.prompting)
     record = _record(clip, Path(video_path), prompts, options, sam, network)
     Runner(folder, clip, record, strategies, options).go(sam, resume)
-    return Run(folder)
 
 
 def check_run_folder(folder: Path, resume: bool) -> None:
     """Refuse a folder that a run can't be written to, or gone on with, with a `SamflowError`."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    if is_untouched(folder):
         return
     if not (folder / "run.json").is_file():
         raise SamflowError(f"{folder} exists and is not a run: choose another folder with --out.")

@@ -238,7 +238,8 @@ class Sam:
         for name, shape in shapes.items():
             tail = expected[name]
             if len(shape) != dims[name] or shape[-len(tail) :] != tail or shape[0] == 0:
-                wanted = {"boxes": "(N, 4)", "points": "(N, K, 2)"}.get(name, f"(N, {mask_shape})")
+                middle = "K, " if name == "points" else ""
+                wanted = f"(N, {middle}{', '.join(map(str, tail))})"
                 raise SamflowError(f"{name}: expected shape {wanted}, got {shape}.")
         if len({shape[0] for shape in shapes.values()}) > 1:
             raise SamflowError(f"prompts for different numbers of regions: {shapes}.")

@@ -1,29 +1,16 @@
-"""What all strategies share: their names, the frame they look at, the interface."""
+"""What all strategies share: the frame they look at, the interface, and how state is kept."""
 
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 import numpy as np
+import torch
 
+from samflow.errors import SamflowError
 from samflow.sam import Embedding, Sam
 
-STRATEGY_TITLES = {
-    "xmem": "XMem",
-    "sam": "SAM from frame to frame",
-    "refined": "SAM refining XMem (mask + box)",
-    "refined-box": "SAM refining XMem (box only)",
-}
-STRATEGY_NAMES = tuple(STRATEGY_TITLES)
-# what people do without a network, to compare with
-BASELINE_TITLES = {
-    "nearest-colour": "nearest colour",
-    "threshold": "colour thresholds",
-    "kmeans": "k-means of colours",
-    "gmm": "Gaussian mixture of colours",
-    "grabcut": "GrabCut from frame to frame",
-    "flow": "optical flow",
-}
-BASELINE_NAMES = tuple(BASELINE_TITLES)
-TITLES = STRATEGY_TITLES | BASELINE_TITLES
+_Kept = TypeVar("_Kept")
 
 
 class Frame:
@@ -49,19 +36,89 @@ class Frame:
         return self._encoded[1]
 
 
-class Strategy(Protocol):
-    """What every way through a clip offers; each starts anew with `start`."""
+class Strategy(ABC):
+    """A way through a clip; each starts anew with `start`.
+
+    `name` is the strategy's name in runs. `sources` are the strategies whose results it looks at:
+    it steps them itself, and they may be stepped before it with the same frame.
+    """
 
     name: str
+    sources: tuple["Strategy", ...] = ()
 
+    @abstractmethod
     def start(self, frame: Frame, labels: np.ndarray) -> np.ndarray:
         """Begin with the first frame and its label map (H, W) uint8; returns its result."""
 
+    @abstractmethod
     def step(self, frame: Frame) -> np.ndarray:
         """Label map (H, W) uint8 of the next frame, background regions included."""
 
+    @abstractmethod
     def state_dict(self) -> dict[str, Any]:
-        """Everything the next step depends on, as tensors, numbers, lists and dicts."""
+        """All that the next step depends on, besides `sources`: tensors, numbers, lists, dicts."""
+
+    @abstractmethod
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state; `sources` are loaded by themselves."""
+
+
+class KeepingArrays(Strategy):
+    """A strategy whose whole state is some named arrays, `kept` from its first frame on."""
+
+    _kept: dict[str, np.ndarray] | None = None
+
+    @property
+    def kept(self) -> dict[str, np.ndarray]:
+        """The arrays; a `SamflowError` before the first frame."""
+        return started(self._kept)
+
+    @kept.setter
+    def kept(self, arrays: dict[str, np.ndarray]) -> None:
+        self._kept = arrays
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies of the arrays as tensors, which `torch.load(..., weights_only=True)` reads."""
+        return {name: torch.from_numpy(kept.copy()) for name, kept in (self._kept or {}).items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved state."""
+        self._kept = {name: kept.numpy().copy() for name, kept in state.items()} or None
+
+
+class FromLatest(KeepingArrays):
+    """A strategy that makes each label map from the one before."""
+
+    @abstractmethod
+    def advance(self, frame: Frame, labels: np.ndarray) -> np.ndarray:
+        """Label map of a frame from the latest one, (H, W) uint8 each."""
+
+    def start(self, frame: Frame, labels: np.ndarray) -> np.ndarray:
+        """Make the given label map again on its own frame."""
+        self.kept = {"labels": labels}
+        return self.step(frame)
+
+    def step(self, frame: Frame) -> np.ndarray:
+        """Label map of the next frame, from the latest one."""
+        labels = self.advance(frame, self.kept["labels"])
+        self.kept = {"labels": labels}
+        return labels
+
+
+def with_sources(strategies: Iterable[Strategy]) -> list[Strategy]:
+    """The strategies and their sources, each once, sources before those that look at them.
+
+    Together their states are the whole state of the strategies.
+    """
+    found: dict[int, Strategy] = {}
+    for strategy in strategies:
+        for each in (*with_sources(strategy.sources), strategy):
+            found.setdefault(id(each), each)
+    return list(found.values())
+
+
+def started(kept: _Kept | None) -> _Kept:
+    """What a strategy keeps from its first frame on; a `SamflowError` when it has not started."""
+    if kept is None:
+        raise SamflowError("this strategy has no first frame yet: call start first.")
+    return kept

@@ -1,22 +1,55 @@
-"""Strategies and baselines by name, sharing one SAM and one XMem."""
+"""Strategies by name, sharing one SAM and one XMem."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
 
 from samflow.errors import SamflowError
 from samflow.sam import Sam
-from samflow.strategies.base import TITLES, Strategy
-from samflow.strategies.by_color import COLOR_METHODS, ColorStrategy
-from samflow.strategies.prompting import PromptOptions
-from samflow.strategies.with_flow import FlowStrategy
-from samflow.strategies.with_grabcut import GrabCutStrategy
-from samflow.strategies.with_sam import RefinedStrategy, SamStrategy
+from samflow.strategies.base import Strategy
+from samflow.strategies.options import PromptOptions
+from samflow.strategies.registry import REGISTRY, check_strategy_names
 from samflow.strategies.with_xmem import XMemStrategy
 from samflow.xmem import XMem
 
 
+@dataclass
+class Parts:
+    """What the strategies of one run are built from, and share.
+
+    Parameters
+    ----------
+    given_sam : Sam or None
+    network : XMem or None
+    size : int or None
+        XMem's working size: the shorter side of larger frames, px.
+    options : PromptOptions
+    """
+
+    given_sam: Sam | None
+    network: XMem | None
+    size: int | None
+    options: PromptOptions
+
+    @property
+    def sam(self) -> Sam:
+        """The SAM that all share; a `SamflowError` without one."""
+        if self.given_sam is None:
+            raise SamflowError("a strategy that uses SAM needs one: give sam=load_sam(...).")
+        return self.given_sam
+
+    @cached_property
+    def xmem(self) -> XMemStrategy:
+        """The one XMem that all share; a `SamflowError` without a network."""
+        if self.network is None:
+            raise SamflowError("a strategy that uses XMem needs one: give network=load_xmem(...).")
+        return XMemStrategy(self.network, self.size)
+
+
 def build_strategies(
     names: Sequence[str],
-    sam: Sam,
+    sam: Sam | None = None,
     network: XMem | None = None,
     size: int | None = None,
     options: PromptOptions | None = None,
@@ -26,12 +59,13 @@ def build_strategies(
     Parameters
     ----------
     names : sequence of str
-        Of `STRATEGY_NAMES` and `BASELINE_NAMES`, each once.
-    sam : Sam
+        Of `samflow.strategies.REGISTRY`, each once.
+    sam : Sam, optional
+        Needed by those whose row says so.
     network : XMem, optional
-        Needed by `xmem`, `refined` and `refined-box`.
+        Likewise.
     size : int, optional
-        XMem's working size, px.
+        XMem's working size: the shorter side of larger frames, px.
     options : PromptOptions, optional
 
     Returns
@@ -42,49 +76,13 @@ def build_strategies(
     Raises
     ------
     SamflowError
-        For an unknown or repeated name, or none.
+        For an unknown or repeated name, none, or a model that is missing.
     """
     check_strategy_names(names)
-    tracked: XMemStrategy | None = None
-    if needs_xmem(names):
-        if network is None:
-            raise SamflowError(f"the strategies {', '.join(names)} need an XMem network.")
-        tracked = XMemStrategy(network, size)
-    return {name: _build(name, sam, tracked, options) for name in names}
-
-
-def _build(
-    name: str, sam: Sam, tracked: XMemStrategy | None, options: PromptOptions | None
-) -> Strategy:
-    if name in COLOR_METHODS:
-        return ColorStrategy(name)
-    if name == "grabcut":
-        return GrabCutStrategy()
-    if name == "flow":
-        return FlowStrategy()
-    if name == "sam":
-        return SamStrategy(sam, options)
-    assert tracked is not None, "build_strategies makes it for every name that is left"
-    return tracked if name == "xmem" else RefinedStrategy(sam, tracked, name == "refined", options)
-
-
-def needs_xmem(names: Iterable[str]) -> bool:
-    """Whether any of the strategies uses XMem."""
-    return not {"xmem", "refined", "refined-box"}.isdisjoint(names)
-
-
-def needs_sam(names: Iterable[str]) -> bool:
-    """Whether any of the strategies uses SAM on every frame; the first one is always SAM's."""
-    return not {"sam", "refined", "refined-box"}.isdisjoint(names)
-
-
-def check_strategy_names(names: Sequence[str]) -> None:
-    """Refuse unknown or repeated strategies with a `SamflowError`."""
-    known = ", ".join(TITLES)
-    if not names:
-        raise SamflowError(f"no strategy given: choose from {known}.")
+    parts = Parts(sam, network, size, options or PromptOptions())
+    strategies = {}
     for name in names:
-        if name not in TITLES:
-            raise SamflowError(f"strategy {name!r} is unknown: choose from {known}.")
-        if list(names).count(name) > 1:
-            raise SamflowError(f"strategy {name!r} is given twice: give each once.")
+        module, function = REGISTRY[name].builder.split(":")
+        build = getattr(import_module(f"samflow.strategies.{module}"), function)
+        strategies[name] = build(name, parts)
+    return strategies

@@ -7,17 +7,18 @@ follow a light that does.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from samflow.errors import SamflowError
 from samflow.masks import logits_to_labels
-from samflow.strategies.base import Frame
+from samflow.strategies.base import Frame, KeepingArrays
+
+if TYPE_CHECKING:
+    from samflow.strategies.build import Parts
 
 Colors = NDArray[np.float32]
 Learnt = dict[str, NDArray[Any]]
@@ -48,7 +49,7 @@ class ColorMethod:
     apply: Callable[[Colors, Learnt], NDArray[np.uint8]]
 
 
-class ColorStrategy:
+class ColorStrategy(KeepingArrays):
     """Classify each pixel of each frame by its colour.
 
     Parameters
@@ -65,33 +66,16 @@ class ColorStrategy:
     def __init__(self, name: str) -> None:
         self.name = name
         self._method = COLOR_METHODS[name]
-        self._learnt: Learnt | None = None
 
     def start(self, frame: Frame, labels: np.ndarray) -> np.ndarray:
         """Learn the colours of the given label map, background included."""
-        self._learnt = self._method.learn(_colors(frame.image), labels.reshape(-1))
+        self.kept = self._method.learn(_colors(frame.image), labels.reshape(-1))
         return self.step(frame)
 
     def step(self, frame: Frame) -> np.ndarray:
         """Label map of a frame."""
-        if self._learnt is None:
-            raise SamflowError("this strategy has no first frame yet: call start first.")
-        labels = self._method.apply(_colors(frame.image), self._learnt)
+        labels = self._method.apply(_colors(frame.image), self.kept)
         return labels.reshape(frame.image.shape[:2])
-
-    def state_dict(self) -> dict[str, Any]:
-        """What was learnt."""
-        learnt = self._learnt
-        if learnt is None:
-            return {"learnt": None}
-        return {"learnt": {key: torch.from_numpy(value.copy()) for key, value in learnt.items()}}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state."""
-        learnt = state["learnt"]
-        if learnt is not None:
-            learnt = {key: value.numpy().copy() for key, value in learnt.items()}
-        self._learnt = learnt
 
 
 def _colors(image: np.ndarray) -> Colors:
@@ -232,3 +216,8 @@ COLOR_METHODS = {
     "kmeans": ColorMethod(learn_kmeans, apply_nearest),
     "gmm": ColorMethod(learn_mixture, apply_mixture),
 }
+
+
+def build_color(name: str, parts: "Parts") -> ColorStrategy:
+    """The method of `COLOR_METHODS` that has this name."""
+    return ColorStrategy(name)

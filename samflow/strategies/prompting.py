@@ -1,7 +1,5 @@
 """From prompts to a label map, and from a label map to a better one."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from samflow.masks import (
@@ -14,33 +12,11 @@ from samflow.masks import (
 from samflow.prompts import Prompts
 from samflow.sam import Sam
 from samflow.strategies.base import Frame
-
-
-@dataclass(frozen=True)
-class PromptOptions:
-    """How masks become prompts for SAM and logits become masks again.
-
-    Parameters
-    ----------
-    mask_value : float
-        Magnitude of the mask prompt's logits.
-    coverage : float
-        Share of a low-resolution cell above which it is foreground, in [0, 1).
-    max_hole_area : int, optional
-        Largest hole that is filled in a region, px; None fills holes of any size, 0 none.
-    """
-
-    mask_value: float = 18.0
-    coverage: float = 0.0
-    max_hole_area: int | None = None
+from samflow.strategies.options import PromptOptions
 
 
 def segment_first_frame(
-    sam: Sam,
-    frame: Frame,
-    prompts: Prompts,
-    use_points: bool = False,
-    options: PromptOptions | None = None,
+    sam: Sam, frame: Frame, prompts: Prompts, options: PromptOptions | None = None
 ) -> np.ndarray:
     """Predict the user's regions on the frame that the prompts belong to.
 
@@ -49,8 +25,6 @@ def segment_first_frame(
     sam : Sam
     frame : Frame
     prompts : Prompts
-    use_points : bool
-        Use points beside the boxes.
     options : PromptOptions, optional
 
     Returns
@@ -59,9 +33,8 @@ def segment_first_frame(
         (H, W) uint8 label map, background regions included.
     """
     options = options or PromptOptions()
-    logits = sam.predict_regions(frame.embedding(sam), prompts, use_points)
-    filled = fill_holes(logits, sam.mask_threshold, options.max_hole_area, in_place=True)
-    return logits_to_labels(filled, sam.mask_threshold, ids=prompts.ids)
+    logits = sam.predict_regions(frame.embedding(sam), prompts, options.use_points)
+    return _logits_to_labels(sam, logits, prompts.ids, options)
 
 
 def refine_labels(
@@ -106,5 +79,13 @@ def refine_labels(
     logits = sam.predict(
         frame.embedding(sam), boxes=np.array([boxes[i] for i in ids]), mask_logits=mask_logits
     )
-    filled = fill_holes(logits, sam.mask_threshold, options.max_hole_area, in_place=True)
+    return _logits_to_labels(sam, logits, ids, options)
+
+
+def _logits_to_labels(
+    sam: Sam, logits: np.ndarray, ids: list[int], options: PromptOptions
+) -> np.ndarray:
+    """Fill small holes of each region, then merge; `logits` (N, 1, H, W) are changed."""
+    area = options.hole_area(logits.shape[-2:])
+    filled = fill_holes(logits, sam.mask_threshold, area, in_place=True)
     return logits_to_labels(filled, sam.mask_threshold, ids=ids)

@@ -1,16 +1,17 @@
 """A baseline: optical flow carries the first frame's label map."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
 
-from samflow.errors import SamflowError
-from samflow.strategies.base import Frame
+from samflow.strategies.base import Frame, KeepingArrays
+
+if TYPE_CHECKING:
+    from samflow.strategies.build import Parts
 
 
-class FlowStrategy:
+class FlowStrategy(KeepingArrays):
     """Carry the first label map along dense optical flow (DIS).
 
     Notes
@@ -27,41 +28,25 @@ class FlowStrategy:
 
     def __init__(self) -> None:
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        self._first: np.ndarray | None = None
-        self._grey: np.ndarray = np.zeros((0, 0), np.uint8)
-        self._origin: np.ndarray = np.zeros((0, 0, 2), np.float32)
 
     def start(self, frame: Frame, labels: np.ndarray) -> np.ndarray:
         """Begin with the given label map, which is the first result."""
-        self._first = labels.copy()
-        self._grey = _grey(frame.image)
-        self._origin = _places(labels.shape)
-        return self._first
+        self.kept = {
+            "first": labels.copy(),
+            "grey": _grey(frame.image),
+            "origin": _places(labels.shape),
+        }
+        return self.kept["first"]
 
     def step(self, frame: Frame) -> np.ndarray:
         """Label map of the next frame."""
-        if self._first is None:
-            raise SamflowError("this strategy has no first frame yet: call start first.")
+        first, origin = self.kept["first"], self.kept["origin"]
         grey = _grey(frame.image)
         still = np.zeros((*grey.shape, 2), np.float32)
-        back = np.asarray(self._dis.calc(grey, self._grey, still))  # (H, W, 2) px, to frame before
-        self._origin = _look_up(self._origin, _places(grey.shape) + back, cv2.INTER_LINEAR)
-        self._grey = grey
-        return _look_up(self._first, self._origin, cv2.INTER_NEAREST)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The first label map, the latest frame in grey, and where its fluid came from."""
-        arrays = {"first": self._first, "grey": self._grey, "origin": self._origin}
-        return {
-            key: None if value is None else torch.from_numpy(value.copy())
-            for key, value in arrays.items()
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state."""
-        first = state["first"]
-        self._first = None if first is None else first.numpy().copy()
-        self._grey, self._origin = state["grey"].numpy().copy(), state["origin"].numpy().copy()
+        back = np.asarray(self._dis.calc(grey, self.kept["grey"], still))  # (H, W, 2) px
+        origin = _look_up(origin, _places(grey.shape) + back, cv2.INTER_LINEAR)
+        self.kept = {"first": first, "grey": grey, "origin": origin}
+        return _look_up(first, origin, cv2.INTER_NEAREST)
 
 
 def _grey(image: np.ndarray) -> np.ndarray:
@@ -78,3 +63,8 @@ def _places(size: tuple[int, ...]) -> np.ndarray:
     """(x, y) of each pixel, (H, W, 2) float32."""
     y, x = np.mgrid[0 : size[0], 0 : size[1]].astype(np.float32)
     return np.dstack([x, y])
+
+
+def build_flow(name: str, parts: "Parts") -> FlowStrategy:
+    """Optical flow, which needs no model."""
+    return FlowStrategy()

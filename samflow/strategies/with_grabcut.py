@@ -1,16 +1,17 @@
 """A baseline: GrabCut, prompted from frame to frame as SAM is."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from samflow.errors import SamflowError
 from samflow.masks import labels_to_boxes
-from samflow.strategies.base import Frame
+from samflow.strategies.base import Frame, FromLatest
+
+if TYPE_CHECKING:
+    from samflow.strategies.build import Parts
 
 # How far beyond its box of the frame before a region may grow, as a share of the frame's height
 _GROWTH = 0.05
@@ -19,7 +20,7 @@ _ITERATIONS = 1
 _MAX_HEIGHT = 270
 
 
-class GrabCutStrategy:
+class GrabCutStrategy(FromLatest):
     """Cut out each region by colours and edges, prompted by its box and mask of the frame before.
 
     Notes
@@ -33,39 +34,17 @@ class GrabCutStrategy:
 
     name = "grabcut"
 
-    def __init__(self) -> None:
-        self._labels: np.ndarray | None = None
-
-    def start(self, frame: Frame, labels: np.ndarray) -> np.ndarray:
-        """Cut the given label map on its own frame."""
-        self._labels = labels
-        return self.step(frame)
-
-    def step(self, frame: Frame) -> np.ndarray:
-        """Label map of the next frame, prompted by the latest one."""
-        if self._labels is None:
-            raise SamflowError("this strategy has no first frame yet: call start first.")
-        height, width = self._labels.shape
+    def advance(self, frame: Frame, labels: np.ndarray) -> np.ndarray:
+        """Cut every region of the latest label map out of the frame."""
+        height, width = labels.shape
         if height <= _MAX_HEIGHT:
-            self._labels = cut_regions(frame.image, self._labels)
-            return self._labels
+            return cut_regions(frame.image, labels)
         small = (max(1, round(width * _MAX_HEIGHT / height)), _MAX_HEIGHT)
         # OpenCV's plain nearest neighbour takes corners, not centres: masks would wander
         nearest = cv2.INTER_NEAREST_EXACT
         image = cv2.resize(frame.image, small, interpolation=cv2.INTER_AREA)
-        labels = cv2.resize(self._labels, small, interpolation=nearest)
-        cut = cut_regions(image, labels)
-        self._labels = cv2.resize(cut, (width, height), interpolation=nearest)
-        return self._labels
-
-    def state_dict(self) -> dict[str, Any]:
-        """The latest label map."""
-        return {"labels": None if self._labels is None else torch.from_numpy(self._labels.copy())}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state."""
-        labels = state["labels"]
-        self._labels = None if labels is None else labels.numpy().copy()
+        cut = cut_regions(image, cv2.resize(labels, small, interpolation=nearest))
+        return cv2.resize(cut, (width, height), interpolation=nearest)
 
 
 def cut_regions(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -140,3 +119,8 @@ def _cut(image: np.ndarray, mask: NDArray[np.bool_], box: list[int]) -> NDArray[
     whole = (0, 0, width, height)  # not looked at: the trimap says more
     cv2.grabCut(image, trimap, whole, behind, front, _ITERATIONS, cv2.GC_INIT_WITH_MASK)
     return np.asarray((trimap == cv2.GC_PR_FGD) | (trimap == cv2.GC_FGD), dtype=bool)
+
+
+def build_grabcut(name: str, parts: "Parts") -> GrabCutStrategy:
+    """GrabCut, which needs no model."""
+    return GrabCutStrategy()

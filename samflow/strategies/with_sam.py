@@ -1,17 +1,19 @@
 """Strategies in which SAM predicts every frame."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
-from samflow.errors import SamflowError
 from samflow.sam import Sam
-from samflow.strategies.base import Frame, Strategy
-from samflow.strategies.prompting import PromptOptions, refine_labels
+from samflow.strategies.base import Frame, FromLatest, Strategy
+from samflow.strategies.options import PromptOptions
+from samflow.strategies.prompting import refine_labels
+
+if TYPE_CHECKING:
+    from samflow.strategies.build import Parts
 
 
-class SamStrategy:
+class SamStrategy(FromLatest):
     """SAM from frame to frame: each label map prompts the next frame.
 
     Parameters
@@ -25,31 +27,13 @@ class SamStrategy:
     def __init__(self, sam: Sam, options: PromptOptions | None = None) -> None:
         self.sam = sam
         self.options = options
-        self._labels: np.ndarray | None = None
 
-    def start(self, frame: Frame, labels: np.ndarray) -> np.ndarray:
-        """Refine the given label map on its own frame."""
-        self._labels = labels
-        return self.step(frame)
-
-    def step(self, frame: Frame) -> np.ndarray:
-        """Label map of the next frame, prompted by the latest one."""
-        if self._labels is None:
-            raise SamflowError("this strategy has no first frame yet: call start first.")
-        self._labels = refine_labels(self.sam, frame, self._labels, options=self.options)
-        return self._labels
-
-    def state_dict(self) -> dict[str, Any]:
-        """The latest label map."""
-        return {"labels": None if self._labels is None else torch.from_numpy(self._labels.copy())}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state."""
-        labels = state["labels"]
-        self._labels = None if labels is None else labels.numpy().copy()
+    def advance(self, frame: Frame, labels: np.ndarray) -> np.ndarray:
+        """Prompt SAM with every region's mask and box of the latest label map."""
+        return refine_labels(self.sam, frame, labels, options=self.options)
 
 
-class RefinedStrategy:
+class RefinedStrategy(Strategy):
     """SAM refining another strategy's label map on each frame.
 
     Parameters
@@ -72,25 +56,34 @@ class RefinedStrategy:
     ) -> None:
         self.name = "refined" if use_masks else "refined-box"
         self.sam = sam
-        self.source = source
+        self.sources = (source,)
         self.use_masks = use_masks
         self.options = options
 
     def start(self, frame: Frame, labels: np.ndarray) -> np.ndarray:
         """Start the source with the given label map and refine its result."""
-        return self._refine(frame, self.source.start(frame, labels))
+        return self._refine(frame, self.sources[0].start(frame, labels))
 
     def step(self, frame: Frame) -> np.ndarray:
         """Step the source and refine its result."""
-        return self._refine(frame, self.source.step(frame))
+        return self._refine(frame, self.sources[0].step(frame))
 
     def _refine(self, frame: Frame, labels: np.ndarray) -> np.ndarray:
         return refine_labels(self.sam, frame, labels, self.use_masks, self.options)
 
     def state_dict(self) -> dict[str, Any]:
-        """The source's state: refining keeps none of its own."""
-        return self.source.state_dict()
+        """Nothing: refining looks at one frame alone."""
+        return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a saved state."""
-        self.source.load_state_dict(state)
+        """Nothing to load."""
+
+
+def build_sam(name: str, parts: "Parts") -> SamStrategy:
+    """SAM from frame to frame."""
+    return SamStrategy(parts.sam, parts.options)
+
+
+def build_refined(name: str, parts: "Parts") -> RefinedStrategy:
+    """SAM refining the shared XMem: "refined" with mask + box, "refined-box" with the box only."""
+    return RefinedStrategy(parts.sam, parts.xmem, name == "refined", parts.options)

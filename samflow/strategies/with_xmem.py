@@ -1,22 +1,26 @@
 """The strategy in which XMem tracks the first frame's regions."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from samflow.errors import SamflowError
-from samflow.strategies.base import Frame
+from samflow.strategies.base import Frame, Strategy, started
 from samflow.xmem import Tracker, XMem
 
+if TYPE_CHECKING:
+    from samflow.strategies.build import Parts
 
-class XMemStrategy:
+
+class XMemStrategy(Strategy):
     """XMem alone, given the first frame's label map.
 
     Parameters
     ----------
     network : XMem
     size : int, optional
-        Working size: the shorter side of the frames inside XMem, px; None leaves them as they are.
+        Working size: the shorter side of larger frames inside XMem, px; None leaves all as they
+        are.
 
     Notes
     -----
@@ -28,42 +32,53 @@ class XMemStrategy:
     def __init__(self, network: XMem, size: int | None = None) -> None:
         self.network = network
         self.size = size
-        self._tracker = Tracker(network, size=size)
+        self._tracker: Tracker | None = None
+        self._given: np.ndarray | None = None
         self._latest: tuple[Frame, np.ndarray] | None = None
 
     def start(self, frame: Frame, labels: np.ndarray) -> np.ndarray:
-        """Begin a clip anew; the first frame's result is the given label map."""
-        if self._latest is None or self._latest[0] is not frame:
-            self._tracker = Tracker(self.network, size=self.size)
-            self._latest = (frame, self._track(frame, labels))
+        """Begin a clip anew; the first frame's result is the given label map.
+
+        A second call with the same frame and labels gives the result of the first.
+        """
+        if not labels.any():
+            raise SamflowError(
+                "the first frame's label map is empty, so XMem has nothing to track: check the "
+                "prompts with samflow segment."
+            )
+        same = self._given is not None and np.array_equal(self._given, labels)
+        if same and self._latest is not None and self._latest[0] is frame:
+            return self._latest[1]
+        larger = self.size is not None and min(labels.shape) > self.size
+        self._tracker = Tracker(self.network, size=self.size if larger else None)
+        self._given = labels.copy()
+        self._latest = (frame, self._tracker.step_labels(frame.image, labels))
         return self._latest[1]
 
     def step(self, frame: Frame) -> np.ndarray:
         """Label map of the next frame."""
         if self._latest is None or self._latest[0] is not frame:
-            self._latest = (frame, self._track(frame))
+            self._given = None
+            self._latest = (frame, started(self._tracker).step_labels(frame.image))
         return self._latest[1]
-
-    def _track(self, frame: Frame, labels: np.ndarray | None = None) -> np.ndarray:
-        if labels is not None and not labels.any():
-            raise SamflowError(
-                "the first frame's label map is empty, so XMem has nothing to track: check the "
-                "prompts with samflow segment."
-            )
-        probabilities = self._tracker.step(frame.image, labels)  # (1 + N, H, W)
-        values = np.array([0, *self._tracker.ids], np.uint8)
-        return values[probabilities.argmax(axis=0)]
 
     @property
     def memory_sizes(self) -> tuple[int, int]:
         """Elements in working and long-term memory."""
-        return self._tracker.memory_sizes
+        return started(self._tracker).memory_sizes
 
     def state_dict(self) -> dict[str, Any]:
         """The tracker's state."""
-        return {"tracker": self._tracker.state_dict()}
+        return {"tracker": None if self._tracker is None else self._tracker.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved state."""
-        self._tracker.load_state_dict(state["tracker"])
-        self._latest = None
+        self._given = self._latest = self._tracker = None
+        if state["tracker"] is not None:
+            self._tracker = Tracker(self.network, size=state["tracker"]["settings"]["size"])
+            self._tracker.load_state_dict(state["tracker"])
+
+
+def build_xmem(name: str, parts: "Parts") -> XMemStrategy:
+    """The XMem that all strategies of a run share."""
+    return parts.xmem

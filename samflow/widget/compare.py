@@ -13,7 +13,7 @@ import traitlets
 from samflow.errors import SamflowError
 from samflow.maskio import Track
 from samflow.prompts import Region
-from samflow.runs.record import Run
+from samflow.runs import Run
 from samflow.video import Video
 from samflow.widget.bundle import bundle
 from samflow.widget.overlay import overlay_bytes

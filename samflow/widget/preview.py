@@ -61,8 +61,7 @@ class Preview:
         ndarray or None
             (H, W) uint8 label map, background regions included; None when no region has a prompt.
         """
-        from samflow.runs import RunOptions
-        from samflow.strategies import segment_first_frame
+        from samflow.strategies import PromptOptions, segment_first_frame
 
         usable = [region for region in prompts.regions if is_usable(region, use_points)]
         if not usable:
@@ -71,9 +70,7 @@ class Preview:
             self.sam,
             self.encode(prompts.frame.index),
             prompts.model_copy(update={"regions": usable}),
-            use_points,
-            # as in a run, so that the preview shows what a run starts from
-            RunOptions().prompting(self._frames.size),
+            PromptOptions(use_points),
         )
 
 

@@ -129,8 +129,8 @@ class Tracker:
         Returns
         -------
         (1 + N, H, W) float32
-            Probabilities, background first, then `ids`; they sum to 1. The label map is
-            `np.array([0, *tracker.ids], np.uint8)[probabilities.argmax(0)]`.
+            Probabilities, background first, then `ids`; they sum to 1. `step_labels` gives the
+            label map instead.
 
         Raises
         ------
@@ -162,6 +162,16 @@ class Tracker:
             self._last_deep_update = self._frame
         frame = self._geometry.grid_to_frame(prediction[None])[0]
         return np.ascontiguousarray(frame.cpu().numpy())
+
+    def step_labels(
+        self,
+        image: NDArray[np.uint8],
+        labels: NDArray[np.integer] | None = None,
+        last: bool = False,
+    ) -> NDArray[np.uint8]:
+        """Label map (H, W) of the next frame: at each pixel the likeliest of `step`'s channels."""
+        likeliest = self.step(image, labels, last).argmax(axis=0)
+        return np.array([0, *self._ids], np.uint8)[likeliest]
 
     def _check(self, image: NDArray, labels: NDArray | None) -> list[int]:
         """Find the label ids given on this frame, sorted; refuse what can't be tracked."""

@@ -17,8 +17,8 @@ from samflow.results.measures import (
 from samflow.results.measures import spread as spread_of
 from samflow.results.metrics import drift_scores, drift_signs, drift_start
 from samflow.results.scoring import score
-from samflow.runs.record import Run
-from samflow.strategies import STRATEGY_NAMES, needs_sam
+from samflow.runs import Run
+from samflow.strategies import STRATEGY_NAMES, models_needed
 
 # A loss of J that is drift, and for how many frames at the clip's end it must last
 _DROP, _HOLD = 0.1, 3
@@ -124,7 +124,7 @@ def seconds_per_frame(run: Run) -> pd.DataFrame:
     for name in run.strategies:
         own = spent.get(name, 0.0) / steps
         seconds = own
-        if needs_sam([name]):
+        if "sam" in models_needed([name]):
             seconds += spent.get("sam encode", 0.0) / frames
         if name in ("refined", "refined-box"):
             seconds += spent.get("xmem", 0.0) / steps

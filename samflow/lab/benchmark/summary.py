@@ -15,7 +15,7 @@ from samflow.lab.benchmark.evaluation import (
     seconds_per_frame,
 )
 from samflow.results.metrics import summarise_scores
-from samflow.runs.record import Run
+from samflow.runs import Run
 from samflow.strategies import BASELINE_NAMES
 
 

@@ -11,8 +11,7 @@ from scipy.ndimage import distance_transform_edt
 
 from samflow.lab.lesson.clip import Lesson
 from samflow.prompts import Prompts
-from samflow.runs import RunOptions, run
-from samflow.runs.record import Run
+from samflow.runs import Run, RunOptions, run
 from samflow.strategies import Frame, Strategy
 from samflow.video import Video
 

@@ -12,7 +12,7 @@ from samflow.results.exports.npz import write_npz
 from samflow.results.exports.source import Source
 from samflow.results.exports.table import write_quantities
 from samflow.results.exports.tiff import write_tiff
-from samflow.runs.record import Run
+from samflow.runs import Run
 
 _WRITERS: dict[str, Callable[[Source, Path], None]] = {
     "coco": write_coco,

@@ -7,7 +7,7 @@ import pandas as pd
 
 from samflow.errors import SamflowError
 from samflow.results.measures import quantity_and_unit
-from samflow.runs.record import Run
+from samflow.runs import Run
 
 _KEYS = ["strategy", "frame", "time_s", "region"]
 

@@ -10,7 +10,7 @@ from PIL import Image
 from samflow.errors import SamflowError
 from samflow.overlay import contact_sheet, evenly_spaced
 from samflow.overlay.inline import video_within
-from samflow.runs.record import Run
+from samflow.runs import Run
 from samflow.video import Video
 
 # frames on the contact sheet, and its width in px: legible on a printed page

@@ -20,7 +20,7 @@ from samflow.results.report.tables import (
     score_table,
     spread_table,
 )
-from samflow.runs.record import Run
+from samflow.runs import Run
 from samflow.video import Video
 
 _PLOTS = ("measures", "spread", "profiles", "box_counts", "drift", "scores")

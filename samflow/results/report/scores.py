@@ -3,7 +3,7 @@
 import pandas as pd
 
 from samflow.errors import SamflowError
-from samflow.runs.record import Run
+from samflow.runs import Run
 
 _COLUMNS = ("strategy", "frame", "region", "J", "F")
 

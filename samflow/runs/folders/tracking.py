@@ -2,18 +2,19 @@
 
 import json
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 from tqdm import tqdm
 
 from samflow.errors import SamflowError
-from samflow.files import atomic_path, write_text
+from samflow.files import write_text
 from samflow.maskio import read_label_map, read_palette, write_label_map
 from samflow.runs.folders.layout import FolderVideo, find_videos
+from samflow.runs.resuming import load_point, locked, remove_halves, save_point
 from samflow.xmem import Tracker, XMem, load_xmem
 
 logger = logging.getLogger(__name__)
@@ -72,11 +73,14 @@ def track_folder(
     """
     videos = find_videos(folder)
     network = load_xmem(xmem, device)
-    job = _Job(Path(out), network, size, resume, save_every)
-    with tqdm(total=sum(len(v.frames) for v in videos), unit="frame", disable=None) as progress:
-        for video in videos:
-            progress.set_description(video.name)
-            job.track(video, progress)
+    with locked(Path(out)):
+        job = _Job(Path(out), network, size, resume, save_every)
+        total = sum(len(video.frames) for video in videos)
+        with tqdm(total=total, unit="frame", disable=None) as progress:
+            for video in videos:
+                progress.set_description(video.name)
+                job.track(video, progress)
+        shutil.rmtree(job.state_folder)
     return [job.out / video.name for video in videos]
 
 
@@ -94,6 +98,9 @@ class _Job:
             "size": size,
         }
         self.complete: dict[str, str] = self._read_record() if resume else {}
+        self.state_folder = out / ".state"
+        self.state_folder.mkdir(exist_ok=True)
+        remove_halves(out)
 
     def _read_record(self) -> dict[str, str]:
         """Fingerprints of the videos that an earlier call has completed."""
@@ -117,11 +124,10 @@ class _Job:
             progress.update(len(targets))
             return
         key = {**self.settings, "fingerprint": fingerprint, "device": self.network.device.type}
-        state_path = self.out / f".{video.name}.state"
+        state_path = self.state_folder / f"{video.name}.pt"
         tracker = Tracker(
             self.network, size=self.size, count_long_term_usage=counts_usage(len(targets))
         )
-        self._sweep(video.name)
         done = self._restore(tracker, state_path, key, targets)
         progress.update(done)
         palette = read_palette(video.annotations[video.frames[0].stem])
@@ -129,8 +135,7 @@ class _Job:
             write_label_map(targets[index], self._step(tracker, video, index), palette)
             if (index + 1) % self.save_every == 0 and index + 1 < len(targets):
                 state = {"key": key, "done": index + 1, "tracker": tracker.state_dict()}
-                with atomic_path(state_path) as part:
-                    torch.save(state, part)
+                save_point(state_path, state)
             progress.update()
         self.complete[video.name] = fingerprint
         record = {**self.settings, "complete": dict(sorted(self.complete.items()))}
@@ -141,34 +146,22 @@ class _Job:
         self, tracker: Tracker, path: Path, key: dict[str, Any], targets: list[Path]
     ) -> int:
         """Bring the tracker to the last saved state; the number of frames that are done then."""
-        if not self.resume or not path.is_file():
+        state = load_point(path) if self.resume else None
+        if state is None or state["key"] != key:
             return 0
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            if state["key"] != key or not all(p.is_file() for p in targets[: state["done"]]):
-                return 0
-            tracker.load_state_dict(state["tracker"])
-        except Exception as error:  # a damaged pickle raises anything
-            logger.warning("%s can't be used (%s): starting this video again", path, error)
+        if not all(target.is_file() for target in targets[: state["done"]]):
             return 0
+        tracker.load_state_dict(state["tracker"])
         return int(state["done"])
-
-    def _sweep(self, name: str) -> None:
-        """Remove the halves of files that a killed call was writing."""
-        halves = (f"{name}/.*-*.png", f"..{name}-*.state", f".{Path(_RECORD).stem}-*.json")
-        for pattern in halves:
-            for path in self.out.glob(pattern):
-                path.unlink()
 
     def _step(self, tracker: Tracker, video: FolderVideo, index: int) -> np.ndarray:
         path = video.frames[index]
         given = video.annotations.get(path.stem)
-        probabilities = tracker.step(
+        return tracker.step_labels(
             _read_image(path),
             None if given is None else read_label_map(given, video.size),
             last=index == len(video.frames) - 1,
         )
-        return np.array([0, *tracker.ids], np.uint8)[probabilities.argmax(0)]
 
 
 def counts_usage(frames: int) -> bool:

@@ -1,0 +1,14 @@
+from .options import RunOptions
+from .record import Run, RunRecord
+from .single_frame import Segmentation, segment
+from .start import check_run_folder, run
+
+__all__ = [
+    "Run",
+    "RunOptions",
+    "RunRecord",
+    "Segmentation",
+    "check_run_folder",
+    "run",
+    "segment",
+]

@@ -1,0 +1,39 @@
+from .base import Frame, Strategy, with_sources
+from .build import build_strategies
+from .by_color import ColorStrategy
+from .options import PromptOptions
+from .prompting import refine_labels, segment_first_frame
+from .registry import (
+    BASELINE_NAMES,
+    REGISTRY,
+    STRATEGY_NAMES,
+    TITLES,
+    check_strategy_names,
+    models_needed,
+)
+from .with_flow import FlowStrategy
+from .with_grabcut import GrabCutStrategy
+from .with_sam import RefinedStrategy, SamStrategy
+from .with_xmem import XMemStrategy
+
+__all__ = [
+    "BASELINE_NAMES",
+    "REGISTRY",
+    "STRATEGY_NAMES",
+    "TITLES",
+    "ColorStrategy",
+    "FlowStrategy",
+    "Frame",
+    "GrabCutStrategy",
+    "PromptOptions",
+    "RefinedStrategy",
+    "SamStrategy",
+    "Strategy",
+    "XMemStrategy",
+    "build_strategies",
+    "check_strategy_names",
+    "models_needed",
+    "refine_labels",
+    "segment_first_frame",
+    "with_sources",
+]
