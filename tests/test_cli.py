@@ -138,7 +138,7 @@ def test_run_compare_and_score(fails, given, models, clip, tmp_path):
     assert len(table) == 1 + 4 * FRAMES * 2
     assert (tmp_path / "run" / "plots" / "scores.png").stat().st_size > 1000
     line = fails("run", *given, "--out", tmp_path / "run", *models)
-    assert "already holds a run: go on with --resume" in line
+    assert "already holds a run: continue it with --resume" in line
     samflow("run", *given, "--out", "run", *models, "--resume", cwd=tmp_path)
 
 
@@ -340,7 +340,7 @@ def test_an_interrupted_run_says_how_to_go_on(clip, models, tmp_path):
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate()
     assert process.returncode == 1
-    assert "interrupted: go on with --resume" in _one_line(stderr)
+    assert "interrupted: continue with --resume" in _one_line(stderr)
 
 
 def test_debug_shows_the_traceback(tmp_path):

@@ -292,7 +292,7 @@ def test_resuming_with_other_input_is_refused(inputs, whole, tmp_path):
 
 
 def test_folders_that_are_not_to_be_written(inputs, whole, tmp_path):
-    with pytest.raises(SamflowError, match="already holds a run: go on with --resume"):
+    with pytest.raises(SamflowError, match="already holds a run: continue it with --resume"):
         run(inputs[0], inputs[1], whole.folder, _options(inputs))
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(SamflowError, match="exists and is not a run"):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @app.command("benchmark")
 def benchmark_command(
-    out: Annotated[Path, typer.Option(help="Folder to make or to go on with.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder to make or to continue.")] = Path(
         "runs/benchmark"
     ),
     clips: Annotated[
@@ -31,7 +31,7 @@ def benchmark_command(
 ) -> None:
     """Compare strategies and baselines on twelve dye clips with exact truth.
 
-    The same command goes on with a benchmark that was interrupted.
+    The same command continues an interrupted benchmark.
     """
     from samflow.lab.benchmark import BenchmarkOptions, benchmark
     from samflow.strategies import TITLES
@@ -47,7 +47,7 @@ def benchmark_command(
     try:
         summary = benchmark(out, options)
     except KeyboardInterrupt:
-        raise SamflowError("interrupted: the same command goes on from here.") from None
+        raise SamflowError("interrupted: the same command continues from here.") from None
     _print_winners(summary)
     _print_trust(summary)
     console.print(f"tables: {out / 'benchmark.csv'}, {out / 'benchmark.md'}")

@@ -1,4 +1,4 @@
-"""Commands that bring a film: fetch, cut."""
+"""Commands that get the clip: fetch, cut."""
 
 from pathlib import Path
 from typing import Annotated

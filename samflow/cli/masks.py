@@ -81,7 +81,7 @@ def segment_command(
 def run_command(
     video: Annotated[Path, typer.Argument(help="Video file or folder of images.")],
     prompts: PromptsFile,
-    out: Annotated[Path, typer.Option(help="Run folder to make or to go on with.")],
+    out: Annotated[Path, typer.Option(help="Run folder to make or to resume.")],
     strategies: Annotated[
         str,
         typer.Option(
@@ -109,7 +109,7 @@ def run_command(
     ] = PromptOptions.coverage,
     accept_frame: AcceptFrame = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted run.")
+        bool, typer.Option("--resume", help="Continue an interrupted run.")
     ] = False,
 ) -> None:
     """Run strategies side by side over a video."""
@@ -131,7 +131,7 @@ def run_command(
     try:
         finished = run(video, Prompts.load(prompts), out, options, resume)
     except KeyboardInterrupt:
-        raise SamflowError(f"interrupted: go on with --resume, {out} keeps what is done.") from None
+        raise SamflowError(f"interrupted: continue with --resume; {out} keeps what is done.") from None
     console.print(f"run: {finished.folder}")
     console.print(f"comparison video: {finished.folder / 'comparison.mp4'}")
 
@@ -139,20 +139,20 @@ def run_command(
 @app.command("xmem")
 def xmem_command(
     folder: Annotated[Path, typer.Argument(help="Holds JPEGImages/VIDEO and Annotations/VIDEO.")],
-    out: Annotated[Path, typer.Option(help="Folder for one folder of palette PNGs a video.")],
+    out: Annotated[Path, typer.Option(help="Folder for a folder of palette PNGs for each video.")],
     xmem: XMemName = "XMem",
     size: Annotated[int, typer.Option(min=16, help="Shorter side inside XMem, px.")] = 480,
     device: Device = "auto",
     restart: Annotated[
-        bool, typer.Option("--restart", help="Start again instead of going on.")
+        bool, typer.Option("--restart", help="Start again instead of continuing.")
     ] = False,
 ) -> None:
-    """Track every video of the generic layout with XMem; goes on where it was killed."""
+    """Track every video of the generic layout with XMem; continues where it was interrupted."""
     from samflow.runs.folders import track_folder
 
     try:
         folders = track_folder(folder, out, xmem, size, device, resume=not restart)
     except KeyboardInterrupt:
-        raise SamflowError("interrupted: the same command goes on from here.") from None
+        raise SamflowError("interrupted: the same command continues from here.") from None
     for done in folders:
         console.print(f"label maps: {done}")

@@ -10,10 +10,10 @@ from pathlib import Path
 from samflow.errors import SamflowError
 from samflow.files import atomic_path, sha256_of_file, write_text
 
-# the wheel holds them inside the package, a working tree beside it
+# the wheel holds them inside the package, a working tree next to it
 _PACKAGED = Path(__file__).parents[1] / "notebooks_data"
 _REPOSITORY = Path(__file__).parents[2]
-# beside the copies: the hash of each as it was written, which tells whether the user changed it
+# next to the copies: the hash of each as written, which tells whether the user changed it
 _RECORD = ".samflow-notebooks.json"
 _NEEDED = ("jupyterlab", "ipywidgets", "anywidget")
 

@@ -224,7 +224,7 @@ def _crossings(
 def _exits(
     part: np.ndarray, way_out: np.ndarray, valleys: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Valleys beside a way out or the edge, and the height of their lowest pixel there."""
+    """Valleys next to a way out or the edge, and the height of their lowest pixel there."""
     beside = cv2.dilate(way_out.view(np.uint8), _CROSS).view(bool)
     beside[[0, -1]] = True
     beside[:, [0, -1]] = True

@@ -1,4 +1,4 @@
-"""Between logits, label maps, boxes and one mask a label."""
+"""Between logits, label maps, boxes and masks."""
 
 from collections.abc import Iterable, Sequence
 
@@ -121,7 +121,7 @@ def labels_to_boxes(labels: np.ndarray, ids: Iterable[int]) -> dict[int, list[in
 
 
 def labels_to_one_hot(labels: np.ndarray, ids: Sequence[int]) -> np.ndarray:
-    """One mask a label.
+    """One mask per label.
 
     Parameters
     ----------

@@ -31,10 +31,10 @@ def run(
     prompts : Prompts
         Drawn on the clip's first frame.
     out : str or Path
-        The run folder to make, or to go on with.
+        The run folder to make, or to resume.
     options : RunOptions, optional
     resume : bool
-        Go on with an interrupted run in `out`.
+        Continue an interrupted run in `out`.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def run(
     Raises
     ------
     SamflowError
-        For input that can't be used, or an `out` that can't be written or gone on with.
+        For input that can't be used, or an `out` that can't be written or resumed.
 
     Notes
     -----
@@ -83,14 +83,14 @@ def _go(
 
 
 def check_run_folder(folder: Path, resume: bool) -> None:
-    """Refuse a folder that a run can't be written to, or gone on with, with a `SamflowError`."""
+    """Refuse a folder that can hold no run, or none to resume, with a `SamflowError`."""
     if is_untouched(folder):
         return
     if not (folder / "run.json").is_file():
         raise SamflowError(f"{folder} exists and is not a run: choose another folder with --out.")
     if not resume:
         raise SamflowError(
-            f"{folder} already holds a run: go on with --resume, or choose another folder."
+            f"{folder} already holds a run: continue it with --resume, or choose another folder."
         )
 
 

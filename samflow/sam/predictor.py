@@ -116,7 +116,7 @@ class Sam:
         point_labels: np.ndarray | None = None,
         mask_logits: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Predict one mask a region, all regions in one batch.
+        """Predict one mask per region, all regions in one batch.
 
         Parameters
         ----------
@@ -178,7 +178,7 @@ class Sam:
             Of the frame that the prompts belong to.
         prompts : Prompts
         use_points : bool
-            Use each region's points and the shared background points beside the boxes.
+            Use each region's points and the shared background points besides the boxes.
 
         Returns
         -------

@@ -79,7 +79,7 @@ class ColorStrategy(KeepingArrays):
 
 
 def _colors(image: np.ndarray) -> Colors:
-    """Pixels of an (H, W, 3) uint8 RGB picture as (H W, 3) float32 CIELAB."""
+    """Pixels of an (H, W, 3) uint8 RGB image as (H W, 3) float32 CIELAB."""
     calm = cv2.medianBlur(image, _MEDIAN).astype(np.float32) / 255
     return np.asarray(cv2.cvtColor(calm, cv2.COLOR_RGB2LAB), dtype=np.float32).reshape(-1, 3)
 
@@ -173,7 +173,7 @@ def learn_mixture(colors: Colors, labels: NDArray[np.uint8]) -> Learnt:
 
     sample = _sample(colors)
     clusters = min(_CLUSTERS, len(np.unique(sample, axis=0)))
-    # a variance of one unit at least: flat areas of a drawn picture have none
+    # a variance of one unit at least: flat areas of a drawn frame have none
     fitted = GaussianMixture(clusters, reg_covar=1.0, random_state=0).fit(sample)
     learnt: Learnt = {
         "means": fitted.means_.astype(np.float32),

@@ -21,7 +21,7 @@ class FlowStrategy(KeepingArrays):
     pixel, the place on the first frame that its fluid came from, in float32, by the flow from each
     frame to the one before (Kroeger et al., "Fast optical flow using dense inverse search", ECCV
     2016). The first label map is looked up there, at the nearest pixel, once a frame. Fluid that
-    enters the picture takes the label where it came in. Errors of the flow add up along the clip.
+    enters the frame takes the label where it came in. Errors of the flow add up along the clip.
     """
 
     name = "flow"
