@@ -108,9 +108,7 @@ def run_command(
         float, typer.Option(min=0, max=0.99, help="Covered share that makes a cell foreground.")
     ] = PromptOptions.coverage,
     accept_frame: AcceptFrame = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue an interrupted run.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
 ) -> None:
     """Run strategies side by side over a video."""
     from samflow.acquire import parse_time
@@ -131,7 +129,9 @@ def run_command(
     try:
         finished = run(video, Prompts.load(prompts), out, options, resume)
     except KeyboardInterrupt:
-        raise SamflowError(f"interrupted: continue with --resume; {out} keeps what is done.") from None
+        raise SamflowError(
+            f"interrupted: continue with --resume; {out} keeps what is done."
+        ) from None
     console.print(f"run: {finished.folder}")
     console.print(f"comparison video: {finished.folder / 'comparison.mp4'}")
 

@@ -30,7 +30,9 @@ def compare_command(
 @app.command("score")
 def score_command(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
-    truth: Annotated[Path, typer.Option(help="Folder of true label maps, one palette PNG per frame.")],
+    truth: Annotated[
+        Path, typer.Option(help="Folder of true label maps, one palette PNG per frame.")
+    ],
 ) -> None:
     """Score a run against true label maps."""
     from samflow.maskio import Track

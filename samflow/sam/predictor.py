@@ -12,6 +12,7 @@ from samflow.device import resolve_device
 from samflow.errors import SamflowError
 from samflow.prompts import Prompts, Region
 from samflow.sam.architecture import architecture_from_state_dict, build_sam
+from samflow.sam.encoder import FastEncoder
 from samflow.weights import load_checkpoint
 
 
@@ -55,6 +56,7 @@ class Sam:
         self.name = name
         self.sha256 = sha256
         self._resize = ResizeLongestSide(self.image_size)
+        self._encoder = FastEncoder(self.model.image_encoder)
 
     @property
     def image_size(self) -> int:
@@ -104,7 +106,7 @@ class Sam:
             )
         resized = self._resize.apply_image(image)
         pixels = torch.as_tensor(resized, device=self.device).permute(2, 0, 1)[None]  # (1, 3, h, w)
-        features = self.model.image_encoder(self.model.preprocess(pixels))
+        features = self._encoder(self.model.preprocess(pixels), resized.shape[:2])
         return Embedding(features, resized.shape[:2], (height, width))
 
     @torch.inference_mode()
