@@ -13,7 +13,7 @@ from .overlay import contact_sheet, overlay_labels, show_video
 from .prompts import Prompts, Region
 from .results.exports import export
 from .results.metrics import boundary_measure, region_similarity, score_track, summarise_scores
-from .results.quantities import measure
+from .results.run_measures import measure
 from .results.scoring import score
 from .results.side_by_side import compare
 from .runs import Run, RunOptions, run, segment

@@ -284,10 +284,9 @@ def test_groups():
     assert RunOptions().strategies == ("xmem", "sam", "refined", "refined-box")
 
 
-def test_plots_refuse_empty_tables(tmp_path):
+def test_plots_refuse_empty_tables():
     with pytest.raises(SamflowError, match="0 rows"):
-        plot_benchmark(pd.DataFrame(columns=["sam"]), tmp_path / "a.png")
+        plot_benchmark(pd.DataFrame(columns=["sam"]))
     table = pd.DataFrame({"clip": ["a"], "strategy": ["sam"], "frame": [0]})
     with pytest.raises(SamflowError, match=r"lacks the columns \['J'\]"):
-        plot_benchmark_time(table, tmp_path / "b.png")
-    assert not any(tmp_path.iterdir())
+        plot_benchmark_time(table)

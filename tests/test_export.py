@@ -311,7 +311,7 @@ def test_runs_and_folders_that_cannot_be_used(run, tmp_path):
         export(change_record(run, frames_done=2), "npz", tmp_path / "out")
     run = change_record(run, frames_done=FRAMES)
     for text, message in (
-        ("strategy,frame\nxmem,0\n", "lacks the column time_s"),
+        ("strategy,frame\nxmem,0\n", r"lacks the columns \['time_s'"),
         ("", "is no table"),
         ("strategy,frame,time_s,region\nxmem,0,0,1\n", "has no strategy 'refined-box'"),
     ):

@@ -15,6 +15,7 @@ from samflow.masks import (
     labels_to_one_hot,
     logits_to_labels,
     mask_to_low_res_logits,
+    resize_labels,
     without_labels,
 )
 
@@ -240,3 +241,21 @@ def test_mask_prompt_refuses_what_it_cannot_use():
         mask_to_low_res_logits(np.ones((1, 4, 4)))
     with pytest.raises(SamflowError, match="coverage is a share"):
         mask_to_low_res_logits(np.ones((4, 4)), coverage=1.0)
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_resized_labels_are_those_at_the_same_place(height, width, seed):
+    """Pixel centres, exactly: NumPy with fractions of integers is the oracle."""
+    labels = np.random.default_rng(seed).integers(0, 255, (13, 29), np.uint8)
+    rows = (2 * np.arange(height) + 1) * 13 // (2 * height)
+    columns = (2 * np.arange(width) + 1) * 29 // (2 * width)
+    got = resize_labels(labels, (height, width))
+    np.testing.assert_array_equal(got, labels[rows][:, columns])
+
+
+def test_resized_masks_do_not_wander():
+    labels = np.zeros((90, 90), np.uint8)
+    labels[30:60, 30:60] = 1
+    np.testing.assert_array_equal(resize_labels(labels, (30, 30)), labels[1::3, 1::3])
+    y, x = np.nonzero(resize_labels(labels, (22, 22)))
+    assert (y.mean(), x.mean()) == (10.5, 10.5)

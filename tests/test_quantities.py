@@ -12,7 +12,7 @@ from runs import change_record, write_run
 from samflow.cli import main
 from samflow.errors import SamflowError
 from samflow.results.measures import spread
-from samflow.results.quantities import measure_run
+from samflow.results.run_measures import measure
 from samflow.runs import Run
 from samflow.video import Video
 
@@ -46,7 +46,7 @@ def run(tmp_path):
 def measured(tmp_path_factory):
     """A run and its tables, measured once because the figures take seconds; lengths in mm."""
     run = write_run(tmp_path_factory.mktemp("measured"), MASKS, TIMES, FIRST)
-    return run, measure_run(run, mm_per_px=0.5)
+    return run, measure(run, mm_per_px=0.5)
 
 
 def test_areas_fronts_and_rates_at_the_films_times(measured):
@@ -125,8 +125,8 @@ def test_one_strategy_has_no_band_and_the_video_may_have_moved(run, tmp_path):
     (tmp_path / "clip.mp4").rename(tmp_path / "moved.mp4")
     alone = change_record(run, strategies=["sam"])
     with pytest.raises(SamflowError, match=r"is not there: say where it is with --video"):
-        measure_run(alone)
-    measure_run(alone, video_path=tmp_path / "moved.mp4")
+        measure(alone)
+    measure(alone, video_path=tmp_path / "moved.mp4")
     assert {path.name for path in (run.folder / "plots").iterdir()} == PLOTS - {"spread.png"}
     assert set(pd.read_csv(run.folder / "measures.csv")["strategy"]) == {"sam"}
 
@@ -134,7 +134,7 @@ def test_one_strategy_has_no_band_and_the_video_may_have_moved(run, tmp_path):
 def test_a_dye_that_is_never_seen_is_measured_as_none(tmp_path):
     empty = [np.zeros((48, 80), np.uint8)] * 3
     run = write_run(tmp_path, {"xmem": empty, "sam": empty}, [0.0, 0.04, 0.08])
-    measure_run(run)
+    measure(run)
     table = pd.read_csv(run.folder / "measures.csv")
     assert (table["area_px2"] == 0).all()
     assert table["front_px"].isna().all()
@@ -179,21 +179,21 @@ def _damaged_mask(run):
 )
 def test_runs_that_cannot_be_measured(run, spoil, message):
     with pytest.raises(SamflowError, match=message):
-        measure_run(spoil(run))
+        measure(spoil(run))
     assert {path.name for path in run.folder.iterdir()} == {"run.json", "masks"}
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_scale_that_is_none(run, scale):
     with pytest.raises(SamflowError, match="mm per pixel, expected a number above 0"):
-        measure_run(run, scale)
+        measure(run, scale)
     assert not (run.folder / "measures.csv").exists()
 
 
 def test_one_frame_is_no_clip(tmp_path):
     run = write_run(tmp_path, {"sam": moving(10, 10)[:1]}, [0.0])
     with pytest.raises(SamflowError, match="one frame, expected at least two"):
-        measure_run(run)
+        measure(run)
 
 
 def test_the_clip_of_a_run_is_the_part_that_it_looked_at(run):

@@ -13,7 +13,7 @@ from runs import change_record, write_run
 from samflow.errors import SamflowError
 from samflow.maskio import Track
 from samflow.overlay.inline import video_within
-from samflow.results.quantities import measure_run
+from samflow.results.run_measures import measure
 from samflow.results.scoring import score
 from samflow.video import Video, VideoWriter
 
@@ -116,7 +116,7 @@ def reported(tmp_path_factory):
         for time in TIMES:
             writer.write(rng.integers(0, 256, (48, 160, 3)).astype(np.uint8), time)
     score(run, Track(run.mask_folder("refined")))
-    measure_run(run, mm_per_px=0.5)
+    measure(run, mm_per_px=0.5)
     text = (run.folder / "report.html").read_text(encoding="utf-8")
     return run, text, Page(text)
 
@@ -267,7 +267,7 @@ def test_a_video_that_is_too_large_becomes_a_preview(reported, tmp_path):
 
 def test_a_single_strategy_without_video_truth_or_scale(tmp_path):
     run = named_run(tmp_path, {"sam": maps(12, 2)})
-    measure_run(run)
+    measure(run)
     page = Page((run.folder / "report.html").read_text(encoding="utf-8"))
     assert not page.attributes("video")
     captions = [table["caption"] for table in page.tables]
@@ -282,7 +282,7 @@ def test_a_single_strategy_without_video_truth_or_scale(tmp_path):
 
 def test_a_failure_leaves_the_earlier_results_as_they_were(tmp_path):
     run = named_run(tmp_path, {"sam": maps(12, 2), "xmem": maps(14, 2)})
-    measure_run(run, 0.5)
+    measure(run, 0.5)
 
     def contents():
         return {p: p.read_bytes() for p in run.folder.rglob("*") if p.is_file()}
@@ -290,17 +290,17 @@ def test_a_failure_leaves_the_earlier_results_as_they_were(tmp_path):
     (run.folder / "scores.csv").write_text("frame,J\n0,1\n")
     before = contents()
     with pytest.raises(SamflowError, match=r"scores\.csv has 1 rows and lacks the columns"):
-        measure_run(run, 0.25)
+        measure(run, 0.25)
     assert contents() == before
     (run.folder / "scores.csv").write_text("")
     with pytest.raises(SamflowError, match=r"scores\.csv is no table"):
-        measure_run(run, 0.25)
+        measure(run, 0.25)
     (run.folder / "scores.csv").unlink()
     mask = run.mask_folder("xmem") / "00005.png"
     mask.write_bytes(mask.read_bytes()[:60])
     before = contents()
     with pytest.raises(SamflowError, match="damaged PNG"):
-        measure_run(run, 0.25)
+        measure(run, 0.25)
     assert contents() == before
 
 

@@ -388,13 +388,18 @@ def test_compare_puts_runs_side_by_side(inputs, whole, tmp_path):
     short = run(inputs[0], inputs[1], tmp_path / "short", _options(inputs, end=0.2))
     with pytest.raises(SamflowError, match="over another clip"):
         compare([whole, short], tmp_path / "x.mp4")
-    with pytest.raises(SamflowError, match="8 strategies to compare, at most 6"):
-        compare([whole, whole_copy(whole, tmp_path)], tmp_path / "x.mp4")
+    with pytest.raises(SamflowError, match=r"'flow' is in none of the runs: choose from refined"):
+        compare([whole, part], tmp_path / "x.mp4", strategies=["sam", "flow"])
     assert not (tmp_path / "x.mp4").exists()
 
 
-def whole_copy(whole, tmp_path):
-    return Run(shutil.copytree(whole.folder, tmp_path / "copy"))
+def test_compare_draws_as_many_panels_as_a_run(inputs, whole, tmp_path):
+    copy = Run(shutil.copytree(whole.folder, tmp_path / "copy"))
+    both = Video(compare([whole, copy], tmp_path / "both.mp4"))
+    alone = Video(compare([whole, copy], tmp_path / "sam.mp4", strategies=["sam"]))
+    assert len(both) == len(alone) == FRAMES
+    # eight panels and the frame against two and the frame
+    assert both.size[0] * both.size[1] > 2 * alone.size[0] * alone.size[1]
 
 
 def test_a_folder_that_is_no_run(tmp_path):

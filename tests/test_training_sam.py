@@ -8,6 +8,7 @@ from models import SMALL_SAM
 from safetensors.torch import load_file
 
 from samflow.errors import SamflowError
+from samflow.files import sha256_of_file
 from samflow.lab.synthetic import TRAINING_SEEDS, DyeClip, Look
 from samflow.lab.training import decoder_start, sam_scores
 from samflow.lab.training.clips import BankRecipe, ClipBank, build_bank, render_clips
@@ -39,6 +40,7 @@ from samflow.lab.training.sam_network import (
 from samflow.lab.training.schedule import Budget
 from samflow.masks import labels_to_boxes, mask_to_low_res_logits
 from samflow.sam import Sam, build_sam, load_sam
+from samflow.strategies import ColorStrategy, Frame
 
 # as small as the bank's pictures
 TINY = replace(SMALL_SAM, image_size=64, patch_size=8, depth=2, prompt_dim=32)
@@ -250,7 +252,7 @@ def test_resampling_sees_the_same_part_of_the_picture():
 
 
 @pytest.fixture(scope="module")
-def decoder_file(tmp_path_factory):
+def decoder_path(tmp_path_factory):
     state = build_sam(replace(TINY, prompt_dim=256, mask_channels=16, decoder_mlp_dim=2048))
     parts = {
         "PromtEncoder": state.prompt_encoder.state_dict(),
@@ -259,6 +261,13 @@ def decoder_file(tmp_path_factory):
     file = tmp_path_factory.mktemp("decoder") / "decoder.pt"
     torch.save(parts, file)
     return file
+
+
+@pytest.fixture
+def decoder_file(decoder_path, monkeypatch):
+    """A decoder of random weights, whose hash is taken for the right one."""
+    monkeypatch.setattr(decoder_start, "SHA256", sha256_of_file(decoder_path))
+    return decoder_path
 
 
 def test_decoder_is_read_from_file_and_from_wheel(decoder_file, tmp_path):
@@ -274,8 +283,20 @@ def test_decoder_is_read_from_file_and_from_wheel(decoder_file, tmp_path):
         assert torch.equal(model.state_dict()[key], tensor)
 
 
-def test_a_file_without_decoder_is_refused(tmp_path):
+def test_another_decoder_is_refused_before_it_is_read(decoder_path, tmp_path):
+    wheel = tmp_path / "segment_everything-0.3-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.write(decoder_path, decoder_start.MEMBER)
+    for path in (decoder_path, wheel):
+        with pytest.raises(
+            SamflowError, match=r"expected SHA-256 8771b38a57ad6775.*, got [0-9a-f]{64}"
+        ):
+            decoder_start.decoder_state(path)
+
+
+def test_a_file_without_decoder_is_refused(tmp_path, monkeypatch):
     torch.save({"other": 1}, tmp_path / "other.pt")
+    monkeypatch.setattr(decoder_start, "SHA256", sha256_of_file(tmp_path / "other.pt"))
     with pytest.raises(SamflowError, match="holds no SAM decoder"):
         decoder_start.decoder_state(tmp_path / "other.pt")
     with pytest.raises(SamflowError, match="holds no SAM decoder"):
@@ -303,7 +324,9 @@ def test_nearest_color_solves_a_film_without_difficulty():
         opacity=(1, 1), streaks=0, fade=0, gradient=(0, 0), vignette=0, blur=0.3, grain=0,
     )  # fmt: skip
     (first, labels), (image, truth) = DyeClip(3, (108, 192), frames=2, look=look)
-    found = sam_scores.nearest_color(image, first, labels)
+    colors = ColorStrategy("nearest-colour")
+    colors.start(Frame(first), labels)
+    found = colors.step(Frame(image))
     assert (found == truth).mean() > 0.9
 
 

@@ -45,7 +45,14 @@ def run_folder(clip, tmp_path):
     record = RunRecord(
         versions=versions(),
         video=VideoRecord(
-            name="clip", path=str(clip), sha256="", fps=25, width=W, height=H, first=2, frames=T
+            name="clip",
+            path=str(clip),
+            sha256=Video(clip).sha256,
+            fps=25,
+            width=W,
+            height=H,
+            first=2,
+            frames=T,
         ),
         prompts=Prompts(regions=[Region(id=1, name="dye", color="#00ff00")], frame=frame),
         models={},
@@ -93,7 +100,7 @@ def test_scores_of_a_scored_run(run_folder):
     assert list(scores) == ["xmem"]
     assert scores["xmem"] == [pytest.approx(0.6), None, pytest.approx(0.1), None]
     write_text(run_folder / "scores.csv", "strategy,frame\n")
-    with pytest.raises(SamflowError, match="no column 'J'"):
+    with pytest.raises(SamflowError, match=r"lacks the columns \['region', 'J'"):
         CompareWidget(run_folder)
 
 
@@ -116,8 +123,13 @@ def test_what_cannot_be_shown_is_told(run_folder):
 
 def test_a_film_that_moved(run_folder, clip, tmp_path):
     clip.rename(tmp_path / "moved")
-    with pytest.raises(SamflowError, match="give its place with video="):
+    with pytest.raises(SamflowError, match="say where it is with --video"):
         CompareWidget(run_folder)
+    other = tmp_path / "other"
+    other.mkdir()
+    Image.fromarray(np.zeros((H, W, 3), np.uint8)).save(other / "00000.png")
+    with pytest.raises(SamflowError, match="is not the video of the run"):
+        CompareWidget(run_folder, video=other)
     widget = CompareWidget(run_folder, video=tmp_path / "moved")
     assert grey(widget) == pytest.approx(80, abs=1)
 

@@ -56,11 +56,11 @@ def measure_command(
 
     Scores are on the page when samflow score came first.
     """
-    from samflow.results.quantities import measure_run
+    from samflow.results.run_measures import measure
     from samflow.runs import Run
 
     opened = Run(run)
-    tables = {name: m.clip for name, m in measure_run(opened, mm_per_px, video).items()}
+    tables = {name: m.clip for name, m in measure(opened, mm_per_px, video).items()}
     print_measures(tables, {r.id: r.name for r in opened.result_regions})
     console.print(f"every frame: {run / 'measures.csv'}, {run / 'drift.csv'}")
     console.print(f"plots: {run / 'plots'}")

@@ -6,6 +6,14 @@ from rich.table import Table
 
 from samflow.cli.app import console
 
+_SHOWN = (
+    "area_fraction",
+    "interface_length",
+    "dimension",
+    "upper_height_mean",
+    "upper_integral_thickness",
+)
+
 
 def print_scores(summary: Any, names: dict[str, str]) -> None:
     """Table of J: mean, last quarter, worst frame, for each strategy and region."""
@@ -26,16 +34,13 @@ def print_scores(summary: Any, names: dict[str, str]) -> None:
 
 def print_measures(tables: dict[str, Any], names: dict[int, str]) -> None:
     """Table of a few quantities of the whole clip, for each strategy and region."""
-    titles = {
-        "area_fraction": "area fraction",
-        "interface_length": "interface length",
-        "dimension": "box dimension",
-        "upper_height_mean": "upper edge",
-        "upper_integral_thickness": "layer above",
-    }
+    from samflow.results.measures.units import title_of
+
     attrs = next(iter(tables.values())).attrs
-    columns = {attrs["quantities"][quantity]: title for quantity, title in titles.items()}
-    heads = [f"{title}, {attrs['units'][column]}".rstrip(", ") for column, title in columns.items()]
+    columns = [attrs["quantities"][quantity] for quantity in _SHOWN]
+    units = [attrs["units"][column] for column in columns]
+    titles = map(title_of, _SHOWN)
+    heads = [f"{title}, {unit}".rstrip(", ") for title, unit in zip(titles, units, strict=True)]
     table = Table("strategy", "region", *heads, box=None)
     for strategy, measured in tables.items():
         for row in measured.to_dict("records"):

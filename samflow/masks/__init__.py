@@ -8,6 +8,7 @@ from samflow.masks.labels import (
     without_labels,
 )
 from samflow.masks.low_res import mask_to_low_res_logits
+from samflow.masks.resizing import resize_labels
 
 __all__ = [
     "fill_holes",
@@ -15,5 +16,6 @@ __all__ = [
     "labels_to_one_hot",
     "logits_to_labels",
     "mask_to_low_res_logits",
+    "resize_labels",
     "without_labels",
 ]

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from samflow.errors import SamflowError
+from samflow.masks import resize_labels
 from samflow.prompts import region_color
 
 # An outline is drawn 1 px wide per this many pixels of the picture's shorter side.
@@ -68,7 +69,8 @@ def overlay_labels(
     blended = cv2.addWeighted(cv2.applyColorMap(labels, fills), alpha, out, 1.0 - alpha, 0.0)
     cv2.copyTo(blended, labels, out)
     if outline:
-        cv2.copyTo(cv2.applyColorMap(labels, borders), _inner_border(labels), out)
+        width = max(1, round(min(labels.shape) / _PIXELS_PER_OUTLINE))
+        cv2.copyTo(cv2.applyColorMap(labels, borders), inner_border(labels, width), out)
     return out
 
 
@@ -84,9 +86,7 @@ def overlay_scaled(
     Scaled before drawing, so that outlines are as sharp as the panel.
     """
     check_picture(image, labels)
-    height, width = panel.shape[:2]
-    small = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST)
-    return overlay_labels(panel, small, colors, alpha)
+    return overlay_labels(panel, resize_labels(labels, panel.shape[:2]), colors, alpha)
 
 
 def check_picture(image: np.ndarray, labels: np.ndarray) -> None:
@@ -131,9 +131,8 @@ def _color_tables(colors: tuple[tuple[int, str], ...]) -> tuple[np.ndarray, np.n
     return fills, borders
 
 
-def _inner_border(labels: np.ndarray) -> np.ndarray:
-    """Mask (H, W) uint8, not 0 on pixels of a region that are close to another label."""
-    width = max(1, round(min(labels.shape) / _PIXELS_PER_OUTLINE))
+def inner_border(labels: np.ndarray, width: int) -> np.ndarray:
+    """Mask (H, W) uint8, not 0 on pixels of a region within `width` px of another label."""
     box = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
     # within the box the label is either alone, or the largest or smallest one differs from it
     border = cv2.compare(cv2.dilate(labels, box), cv2.erode(labels, box), cv2.CMP_NE)

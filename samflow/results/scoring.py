@@ -4,11 +4,13 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from samflow.errors import SamflowError
-from samflow.files import atomic_path
 from samflow.maskio import Track
+from samflow.results.csv_tables import read_table, write_table
 from samflow.results.metrics import score_track, summarise_scores
-from samflow.results.plots import plot_scores
+from samflow.results.plots import plot_scores, save_figure
 from samflow.runs import Run
+
+SCORE_COLUMNS = ("strategy", "frame", "region", "J", "F")
 
 
 def score(run: Run, truth: Track) -> pd.DataFrame:
@@ -40,14 +42,28 @@ def score(run: Run, truth: Track) -> pd.DataFrame:
     whole = pd.concat(
         [table.assign(strategy=name) for name, table in tables.items()], ignore_index=True
     )
-    with atomic_path(run.folder / "scores.csv") as part:
-        whole[["strategy", "frame", "region", "J", "F"]].to_csv(
-            part, index=False, float_format="%.6f", lineterminator="\n"
-        )
+    write_table(whole, run.folder / "scores.csv", SCORE_COLUMNS)
     names = {region.id: region.name for region in run.result_regions}
-    plot_scores(tables, run.folder / "plots" / "scores.png", names=names)
+    save_figure(plot_scores(tables, names=names), run.folder / "plots" / "scores.png")
     summaries = [
         summarise_scores(table).assign(strategy=name).set_index("strategy").reset_index()
         for name, table in tables.items()
     ]
     return pd.concat(summaries, ignore_index=True)
+
+
+def read_scores(run: Run) -> pd.DataFrame | None:
+    """Read `scores.csv` of a run.
+
+    Returns
+    -------
+    pandas.DataFrame or None
+        Columns `strategy`, `frame`, `region`, `J`, `F`; None when the run was not scored.
+
+    Raises
+    ------
+    SamflowError
+        When the file is there and holds something else.
+    """
+    path = run.folder / "scores.csv"
+    return read_table(path, SCORE_COLUMNS, "samflow score") if path.is_file() else None

@@ -12,11 +12,13 @@ from samflow.runs import Run
 from samflow.strategies import TITLES
 from samflow.video import VideoWriter
 
-# more panels than this are too small to judge
-MAX_PANELS = 6
 
-
-def compare(runs: Sequence[Run], out: str | Path, video_path: str | Path | None = None) -> Path:
+def compare(
+    runs: Sequence[Run],
+    out: str | Path,
+    video_path: str | Path | None = None,
+    strategies: Sequence[str] | None = None,
+) -> Path:
     """Write the overlays of all strategies of some runs side by side.
 
     Parameters
@@ -27,6 +29,8 @@ def compare(runs: Sequence[Run], out: str | Path, video_path: str | Path | None 
         The mp4 to write.
     video_path : str or Path, optional
         The video, when it is no longer where the first run found it.
+    strategies : sequence of str, optional
+        Those to show, of each run that has them; by default all.
 
     Returns
     -------
@@ -36,9 +40,9 @@ def compare(runs: Sequence[Run], out: str | Path, video_path: str | Path | None 
     Raises
     ------
     SamflowError
-        When the runs belong to different clips, are incomplete, or have too many strategies.
+        When the runs belong to different clips, are incomplete, or none has one of the strategies.
     """
-    tracks = _tracks(runs)
+    tracks = _tracks(runs, strategies)
     clip = runs[0].clip(video_path)
     comparison = Comparison(clip.size, list(tracks), runs[0].record.prompts.regions)
     times = clip.timestamps - clip.timestamps[0]
@@ -78,11 +82,17 @@ def run_sheet(run: Run, path: str | Path, columns: int = 4) -> Path:
     return Path(path)
 
 
-def _tracks(runs: Sequence[Run]) -> dict[str, Track]:
-    """The tracks of all runs by panel title."""
+def _tracks(runs: Sequence[Run], strategies: Sequence[str] | None = None) -> dict[str, Track]:
+    """The tracks of all runs, or some strategies of theirs, by panel title."""
     if not runs:
         raise SamflowError("nothing to compare: give at least one run folder.")
     first = runs[0].record.video
+    there = {name for run in runs for name in run.strategies}
+    for name in strategies or ():
+        if name not in there:
+            raise SamflowError(
+                f"strategy {name!r} is in none of the runs: choose from {', '.join(sorted(there))}."
+            )
     tracks: dict[str, Track] = {}
     for run in runs:
         video = run.record.video
@@ -93,11 +103,8 @@ def _tracks(runs: Sequence[Run]) -> dict[str, Track]:
             )
         run.check_finished()
         for name in run.strategies:
+            if strategies is not None and name not in strategies:
+                continue
             title = TITLES[name]
             tracks[f"{run.folder.name}: {title}" if len(runs) > 1 else title] = run.track(name)
-    if len(tracks) > MAX_PANELS:
-        raise SamflowError(
-            f"{len(tracks)} strategies to compare, at most {MAX_PANELS} fit into one video: "
-            "choose fewer runs."
-        )
     return tracks

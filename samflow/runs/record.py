@@ -179,7 +179,8 @@ class Run:
         path = Path(video_path or record.path)
         if not path.exists():
             raise SamflowError(
-                f"the run's video {path} is not there: say where it is with --video."
+                f"the run's video {path} is not there: say where it is with --video (in Python: "
+                "video)."
             )
         video = Video(path)
         if video.sha256 != record.sha256:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samflow.masks import labels_to_boxes
+from samflow.masks import labels_to_boxes, resize_labels
 from samflow.strategies.base import Frame, FromLatest
 
 if TYPE_CHECKING:
@@ -39,12 +39,9 @@ class GrabCutStrategy(FromLatest):
         height, width = labels.shape
         if height <= _MAX_HEIGHT:
             return cut_regions(frame.image, labels)
-        small = (max(1, round(width * _MAX_HEIGHT / height)), _MAX_HEIGHT)
-        # OpenCV's plain nearest neighbour takes corners, not centres: masks would wander
-        nearest = cv2.INTER_NEAREST_EXACT
-        image = cv2.resize(frame.image, small, interpolation=cv2.INTER_AREA)
-        cut = cut_regions(image, cv2.resize(labels, small, interpolation=nearest))
-        return cv2.resize(cut, (width, height), interpolation=nearest)
+        small = (_MAX_HEIGHT, max(1, round(width * _MAX_HEIGHT / height)))
+        image = cv2.resize(frame.image, small[::-1], interpolation=cv2.INTER_AREA)
+        return resize_labels(cut_regions(image, resize_labels(labels, small)), (height, width))
 
 
 def cut_regions(image: np.ndarray, labels: np.ndarray) -> np.ndarray:

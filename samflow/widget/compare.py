@@ -7,12 +7,13 @@ from typing import Any
 import anywidget
 import cv2
 import numpy as np
-import pandas as pd
 import traitlets
 
 from samflow.errors import SamflowError
 from samflow.maskio import Track
+from samflow.masks import resize_labels
 from samflow.prompts import Region
+from samflow.results.scoring import read_scores
 from samflow.runs import Run
 from samflow.video import Video
 from samflow.widget.bundle import bundle
@@ -136,9 +137,7 @@ class TrackViewer(anywidget.AnyWidget):
             self._status = {"kind": "ready", "text": ""}
 
     def _overlay(self, title: str, frame: int) -> bytes:
-        labels = self._tracks[title].label_map_of(frame)
-        height, width = self._size
-        labels = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST)
+        labels = resize_labels(self._tracks[title].label_map_of(frame), self._size)
         ids = [int(i) for i in np.unique(labels) if i != 0]
         # what a track holds is shown, also where it kept a background region
         regions = [
@@ -158,28 +157,19 @@ class CompareWidget(TrackViewer):
     run : Run, str or Path
         A run or its folder.
     video : Video, str or Path, optional
-        The film, when it is no longer where the run found it.
+        The video, when it is no longer where the run found it, or the clip itself.
 
     Raises
     ------
     SamflowError
-        When the folder holds no run, or the film is missing.
+        When the folder holds no run, or the video is missing or another one.
     """
 
     def __init__(self, run: Run | str | Path, video: Video | str | Path | None = None) -> None:
         run = run if isinstance(run, Run) else Run(run)
-        record = run.record.video
-        if video is None:
-            if not Path(record.path).exists():
-                raise SamflowError(
-                    f"the film of {run.folder} is no longer at {record.path}: give its place "
-                    "with video=."
-                )
-            video = record.path
-        if not isinstance(video, Video):
-            video = Video(video)[record.first : record.first + record.frames]
+        clip = video if isinstance(video, Video) else run.clip(video)
         tracks = {name: run.track(name) for name in run.strategies}
-        super().__init__(video, tracks, run.record.prompts.regions, read_scores(run.folder))
+        super().__init__(clip, tracks, run.record.prompts.regions, _mean_scores(run))
 
 
 def show_track(
@@ -206,20 +196,13 @@ def show_track(
     return TrackViewer(video, {track.folder.name: track}, regions)
 
 
-def read_scores(folder: Path) -> dict[str, dict[int, float]]:
+def _mean_scores(run: Run) -> dict[str, dict[int, float]]:
     """Mean J over the regions, by strategy and frame, of a run that was scored; else nothing."""
-    path = folder / "scores.csv"
-    if not path.is_file():
+    table = read_scores(run)
+    if table is None:
         return {}
-    table = pd.read_csv(path)
-    missing = {"strategy", "frame", "J"} - set(table.columns)
-    if missing:
-        raise SamflowError(f"{path} has no column {sorted(missing)[0]!r}: score the run again.")
-    scores = {}
-    for strategy, rows in table.groupby("strategy"):
-        means = rows.groupby("frame")["J"].mean()
-        scores[str(strategy)] = dict(zip(means.index.tolist(), means.tolist(), strict=True))
-    return scores
+    means = table.groupby(["strategy", "frame"])["J"].mean()
+    return {str(name): means[name].to_dict() for name in table["strategy"].unique()}
 
 
 def _check_tracks(video: Video, tracks: Mapping[str, Track]) -> None:

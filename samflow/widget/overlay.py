@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from samflow.overlay.blend import color_to_rgb, outline_rgb
+from samflow.overlay.blend import color_to_rgb, inner_border, outline_rgb
 from samflow.prompts import Region
 
 # a label and its outline share the 256 colours of the picture
@@ -46,17 +46,9 @@ def overlay_bytes(labels: np.ndarray, regions: Sequence[Region]) -> bytes:
             colors[entry + len(regions), :3] = outline_rgb(region.color)
     picture = cv2.LUT(labels, fills)
     if outlined:
-        border = _inner_border(labels)
-        cv2.copyTo(cv2.LUT(labels, outlines), border, picture)
+        cv2.copyTo(cv2.LUT(labels, outlines), inner_border(labels, 1), picture)
     flat = picture.ravel()
     ends = np.append(np.flatnonzero(flat[1:] != flat[:-1]) + 1, flat.size).astype("<u4")
     counts = [len(regions), len(colors) - len(regions), len(ends)]
     header = np.array([*picture.shape, *counts], "<u4")
     return b"".join(part.tobytes() for part in (header, colors, ends, flat[ends - 1]))
-
-
-def _inner_border(labels: np.ndarray) -> np.ndarray:
-    """Label on the pixels beside another label, 0 elsewhere."""
-    square = np.ones((3, 3), np.uint8)
-    differs = cv2.compare(cv2.dilate(labels, square), cv2.erode(labels, square), cv2.CMP_NE)
-    return cv2.bitwise_and(labels, differs)

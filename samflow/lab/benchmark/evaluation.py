@@ -8,6 +8,7 @@ import pandas as pd
 
 from samflow.files import replace_folder
 from samflow.maskio import Track
+from samflow.results.csv_tables import write_table
 from samflow.results.measures import (
     MeasureOptions,
     band_coverage,
@@ -44,8 +45,8 @@ def evaluate(run: Run, truth: Track, folder: Path) -> None:
     score(run, truth)
     with replace_folder(folder) as part:
         (part / "scores.csv").write_bytes((run.folder / "scores.csv").read_bytes())
-        _write(_drift(run, groups), part / "drift.csv")
-        _write(_bands(run, truth, groups), part / "bands.csv")
+        write_table(_drift(run, groups), part / "drift.csv")
+        write_table(_bands(run, truth, groups), part / "bands.csv")
 
 
 def strategy_groups(names: Sequence[str]) -> dict[str, list[str]]:
@@ -169,7 +170,3 @@ def _sizes(track: Track, ids: Sequence[int]) -> pd.DataFrame:
             row = {"frame": frame, "time_s": float(frame), "region": region}
             rows.append(row | {"area_px2": float(mask.sum()), "interface_length_px": length})
     return pd.DataFrame(rows)
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    table.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")

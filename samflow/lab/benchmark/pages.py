@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from PIL import Image
 
 from samflow.files import atomic_path, write_text
 from samflow.lab.benchmark.summary import Summary
+from samflow.lab.markdown import markdown_table
 from samflow.maskio import Track
 from samflow.overlay import PanelGrid, overlay_labels
-from samflow.results.plots import plot_benchmark, plot_benchmark_time
+from samflow.results.csv_tables import write_table
+from samflow.results.plots import plot_benchmark, plot_benchmark_time, save_figure
 from samflow.strategies import STRATEGY_NAMES
 from samflow.video import Video
 
@@ -19,16 +20,17 @@ _REFERENCE = "nearest-colour"
 
 def write_pages(summary: Summary, folder: Path) -> None:
     """Write all tables, figures and the text of a benchmark in its folder."""
-    _write_table(summary.table, folder / "benchmark.csv")
-    _write_table(summary.correlation, folder / "drift_correlation.csv")
-    _write_table(summary.bands, folder / "bands.csv")
+    write_table(summary.table, folder / "benchmark.csv")
+    write_table(summary.correlation, folder / "drift_correlation.csv")
+    write_table(summary.bands, folder / "bands.csv")
     write_text(folder / "benchmark.md", benchmark_text(summary))
     plots = folder / "plots"
     baselines = list(summary.table.loc[summary.table["baseline"], "strategy"].unique())
-    plot_benchmark(score_matrix(summary.table), plots / "benchmark.png", baselines=baselines)
+    matrix = score_matrix(summary.table)
+    save_figure(plot_benchmark(matrix, baselines=baselines), plots / "benchmark.png")
     mean = summary.scores.groupby(["clip", "strategy", "frame"], sort=False)["J"].mean()
     strong = [*STRATEGY_NAMES, _REFERENCE]
-    plot_benchmark_time(mean.reset_index(), plots / "time.png", strong=strong)
+    save_figure(plot_benchmark_time(mean.reset_index(), strong=strong), plots / "time.png")
     draw_clips(summary, plots / "clips.png")
 
 
@@ -89,7 +91,7 @@ def _score_table(summary: Summary) -> str:
         cells = [f"**{value:.3f}**" if value == best else f"{value:.3f}" for value in values]
         rows.append([f"{clip}: {difficulty[str(clip)]}", *cells])
     rows.append(["mean", *(f"{value:.3f}" for value in matrix.mean())])
-    return _markdown(["clip", *matrix.columns], rows)
+    return markdown_table(["clip", *matrix.columns], rows)
 
 
 def _winner_text(summary: Summary) -> str:
@@ -125,7 +127,7 @@ def _mean_table(table: pd.DataFrame) -> str:
             ]
         )
     heads = ["strategy", "J", "J, last quarter", "J, worst frame", "F", "drift starts, frame"]
-    return _markdown([*heads, "s/frame", "s/frame, own stage"], rows)
+    return markdown_table([*heads, "s/frame", "s/frame, own stage"], rows)
 
 
 def _trust_text(summary: Summary) -> list[str]:
@@ -145,25 +147,12 @@ def _trust_text(summary: Summary) -> list[str]:
     ]
     parts = [
         "Rank correlation (Spearman) of the drift score, which knows no truth, with 1 - J:",
-        _markdown(["among", "overall", "within a clip", "within a series"], correlation),
+        markdown_table(["among", "overall", "within a clip", "within a series"], correlation),
     ]
     if bands:
         heads = ["among", "quantity", "held", "width of the band", "least held"]
         parts += [
             "How often the band from the lowest to the highest strategy holds the true value:",
-            _markdown(heads, bands),
+            markdown_table(heads, bands),
         ]
     return parts
-
-
-def _markdown(heads: list[str], rows: list[list[str]]) -> str:
-    lines = ["| " + " | ".join(cells) + " |" for cells in (heads, ["---"] * len(heads), *rows)]
-    return "\n".join(lines)
-
-
-def _write_table(table: pd.DataFrame, path: Path) -> None:
-    rounded = table.copy()
-    for column in rounded.select_dtypes("float"):
-        rounded[column] = np.round(rounded[column], 6)
-    with atomic_path(path) as part:
-        rounded.to_csv(part, index=False, lineterminator="\n")

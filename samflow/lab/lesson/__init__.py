@@ -5,14 +5,13 @@ A notebook works on the bundled dye clip until its parameters name a film.
 
 from samflow.lab.lesson.clip import Lesson, open_lesson
 from samflow.lab.lesson.pictures import show_mistakes, show_scores, show_sheet, show_tracks
-from samflow.lab.lesson.trials import carry, foreground_points_only, run_lesson
+from samflow.lab.lesson.trials import carry, foreground_points_only
 
 __all__ = [
     "Lesson",
     "carry",
     "foreground_points_only",
     "open_lesson",
-    "run_lesson",
     "show_mistakes",
     "show_scores",
     "show_sheet",

@@ -1,7 +1,9 @@
 """The clip of a notebook, with its prompts."""
 
+import hashlib
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from samflow.lab.synthetic import DyeClip
 from samflow.maskio import Track
 from samflow.masks import without_labels
 from samflow.prompts import Prompts
+from samflow.runs import RunOptions
 from samflow.video import Video
 
 
@@ -64,6 +67,20 @@ class Lesson:
         """The clip: it starts at the frame that the prompts belong to."""
         first = self.prompts.frame.index
         return self.film[first : first + self.frames]
+
+    @property
+    def end(self) -> float:
+        """Where the clip ends in the film, in seconds: half a frame after its last frame."""
+        return float(self.video.timestamps[-1]) + 0.5 / self.video.fps
+
+    def run_folder(self, options: RunOptions, folder: str | Path) -> Path:
+        """Folder in `folder` for a run of the clip; its name tells film, prompts and options apart.
+
+        Another try gets a folder of its own, so that nothing that took hours is deleted.
+        """
+        given = [self.film.sha256, self.prompts.model_dump(mode="json"), asdict(options)]
+        digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:8]
+        return Path(folder) / f"run-{self.film.path.stem}-{digest}"
 
     @property
     def truth(self) -> list[np.ndarray] | None:

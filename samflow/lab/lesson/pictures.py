@@ -11,7 +11,7 @@ from samflow.lab.lesson.clip import Lesson
 from samflow.overlay import Comparison, contact_sheet, evenly_spaced, overlay_labels, show_video
 from samflow.prompts import Region
 from samflow.results.metrics import drift_scores, drift_signs, score_track
-from samflow.results.plots.lines import score_lines
+from samflow.results.plots import plot_drift, plot_scores
 from samflow.results.plots.pictures import mistake_grid, picture_grid, show_picture
 from samflow.video import Video, VideoWriter
 
@@ -41,23 +41,24 @@ def show_scores(
     truth, dyes = lesson.truth, lesson.dyes
     if truth is None:
         drift = drift_scores(drift_signs(tracks, lesson.video, dyes))
-        tables = {name: drift[drift["strategy"] == name] for name in tracks}
-        return score_lines(tables, dyes, score="drift", order=order)
+        return plot_drift(drift, names=dyes, order=order)
     scores = {name: score_track(maps, truth, dyes) for name, maps in tracks.items()}
-    return score_lines(scores, dyes, order=order)
+    return plot_scores(scores, names=dyes, order=order)
 
 
-def show_mistakes(lesson: Lesson, maps: Sequence[np.ndarray], count: int = 4) -> Figure:
-    """Draw where a track differs from the truth, on evenly spaced frames; without truth, overlays.
+def show_mistakes(
+    lesson: Lesson, frames: Mapping[str, tuple[Sequence[np.ndarray], int]], columns: int = 2
+) -> Figure:
+    """Draw where the dyes of tracks differ from the truth; without truth, overlays.
 
     Parameters
     ----------
     lesson : Lesson
-        With the clip that the track belongs to.
-    maps : sequence of (H, W) uint8
-        Label maps of the clip's frames, background regions included.
-    count : int
-        How many frames.
+        With the clip that the tracks belong to.
+    frames : mapping of title to (sequence of (H, W) uint8, int)
+        Label maps of the clip's frames, and the number of the frame to draw.
+    columns : int
+        Frames in a row.
 
     Returns
     -------
@@ -65,13 +66,14 @@ def show_mistakes(lesson: Lesson, maps: Sequence[np.ndarray], count: int = 4) ->
         Shown when it is the last value of a cell.
     """
     video, truth = lesson.video, lesson.truth
-    chosen = evenly_spaced(len(video), count)
     if truth is None:
-        colors = lesson.colors
-        return picture_grid(
-            {f"frame {i}": overlay_labels(video[i], maps[i], colors) for i in chosen}
-        )
-    return mistake_grid({f"frame {i}": (video[i], maps[i], truth[i]) for i in chosen})
+        shown = {k: overlay_labels(video[i], m[i], lesson.colors) for k, (m, i) in frames.items()}
+        return picture_grid(shown, columns=columns)
+    compared = {}
+    for title, (maps, i) in frames.items():
+        found, true = lesson.results([maps[i], truth[i]])
+        compared[title] = (video[i], found, true)
+    return mistake_grid(compared, columns=columns)
 
 
 def show_sheet(

@@ -1,17 +1,11 @@
-"""What a notebook tries on its clip: other prompts, strategies by hand, a whole run."""
+"""What a notebook tries on its clip: other prompts, strategies by hand."""
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
-from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from samflow.lab.lesson.clip import Lesson
 from samflow.prompts import Prompts
-from samflow.runs import Run, RunOptions, run
 from samflow.strategies import Frame, Strategy
 from samflow.video import Video
 
@@ -76,29 +70,3 @@ def carry(
             labels = strategy.step(frame) if index else strategy.start(frame, first)
             maps[title].append(labels)
     return maps
-
-
-def run_lesson(lesson: Lesson, options: RunOptions, folder: str | Path) -> Run:
-    """Run strategies over a notebook's clip, or open the run that did so before.
-
-    Parameters
-    ----------
-    lesson : Lesson
-    options : RunOptions
-        `end` is set to the clip's end.
-    folder : str or Path
-        Where the run folder is made. Its name tells film, prompts and options apart, so that
-        another try gets a folder of its own and nothing that took hours is deleted.
-
-    Returns
-    -------
-    Run
-        Finished. An interrupted one is gone on with.
-    """
-    video, prompts = lesson.video, lesson.prompts
-    # half a frame on, since the end of a clip is exclusive
-    options = replace(options, end=float(video.timestamps[-1]) + 0.5 / video.fps)
-    given = [lesson.film.sha256, prompts.model_dump(mode="json"), asdict(options)]
-    digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:8]
-    out = Path(folder) / f"run-{lesson.film.path.stem}-{digest}"
-    return run(lesson.film.path, prompts, out, options, resume=True)

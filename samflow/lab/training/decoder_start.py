@@ -1,5 +1,6 @@
 """The start of the demo SAM's decoder: the real prompt encoder and mask decoder of SAM ViT-H."""
 
+import hashlib
 import io
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from samflow.errors import SamflowError
 # a BSD-3-Clause package that carries the Apache-2.0 weights of SAM's decoder
 WHEEL = "segment-everything==0.3"
 MEMBER = "segment_everything/vendored/PromptGuidedDecoder/Prompt_guided_Mask_Decoder.pt"
+SHA256 = "8771b38a57ad67750dbe18fff95e66c8d1789436096738cace37d58bfc06151e"
 # the first key is misspelt in the file itself
 PARTS = {"PromtEncoder": "prompt_encoder", "MaskDecoder": "mask_decoder"}
 
@@ -60,7 +62,7 @@ def decoder_state(file: str | Path | None = None) -> dict[str, torch.Tensor]:
     Raises
     ------
     SamflowError
-        When the file holds something else.
+        When the file holds something else, or differs from the hash in the model card.
     """
     if file is None:
         file = download_wheel(Path(tempfile.gettempdir()) / "samflow-decoder-start")
@@ -68,16 +70,21 @@ def decoder_state(file: str | Path | None = None) -> dict[str, torch.Tensor]:
     try:
         if file.suffix == ".whl":
             with zipfile.ZipFile(file) as wheel:
-                content = io.BytesIO(wheel.read(MEMBER))
+                content = wheel.read(MEMBER)
         else:
-            content = io.BytesIO(file.read_bytes())
-        parts = torch.load(content, map_location="cpu", weights_only=True)
+            content = file.read_bytes()
+        if (found := hashlib.sha256(content).hexdigest()) != SHA256:
+            raise SamflowError(
+                f"{file} does not hold the decoder that training starts from: expected SHA-256 "
+                f"{SHA256}, got {found}. Delete it, or give the wheel of {WHEEL}."
+            )
+        parts = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         return {
             f"{name}.{key}": tensor
             for part, name in PARTS.items()
             for key, tensor in parts[part].items()
         }
-    except (KeyError, RuntimeError, OSError) as error:
+    except (KeyError, RuntimeError, OSError, zipfile.BadZipFile) as error:
         raise SamflowError(
             f"{file} holds no SAM decoder ({error}): expected the wheel of {WHEEL} or its file "
             f"{Path(MEMBER).name}."

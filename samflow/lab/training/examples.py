@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from samflow.lab.training.clips import ClipBank
+from samflow.masks import resize_labels
 
 # logits of a mask prompt: the range of the decoder's own outputs
 MASK_VALUE = 18.0
@@ -141,12 +142,11 @@ def _draw_picture(
     if rng.random() < 0.3:
         image = image[..., rng.permutation(3)]
     scale = input_size / max(labels.shape)
-    shape = (int(labels.shape[1] * scale + 0.5), int(labels.shape[0] * scale + 0.5))
-    near = cv2.INTER_NEAREST
+    size = (int(labels.shape[0] * scale + 0.5), int(labels.shape[1] * scale + 0.5))
     return (
-        cv2.resize(np.ascontiguousarray(image), shape, interpolation=cv2.INTER_LINEAR),
-        cv2.resize(np.ascontiguousarray(labels), shape, interpolation=near),
-        cv2.resize(np.ascontiguousarray(before), shape, interpolation=near),
+        cv2.resize(np.ascontiguousarray(image), size[::-1], interpolation=cv2.INTER_LINEAR),
+        resize_labels(np.ascontiguousarray(labels), size),
+        resize_labels(np.ascontiguousarray(before), size),
     )
 
 

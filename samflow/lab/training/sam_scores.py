@@ -6,44 +6,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from samflow.lab.markdown import markdown_table
 from samflow.lab.synthetic import HELD_OUT_SEEDS, DyeClip
 from samflow.lab.training.examples import spoil_mask
 from samflow.masks import labels_to_boxes, labels_to_one_hot, mask_to_low_res_logits
 from samflow.results.metrics import region_similarity
 from samflow.sam import Sam, load_sam
-from samflow.strategies import Frame, SamStrategy, segment_first_frame
+from samflow.strategies import ColorStrategy, Frame, SamStrategy, segment_first_frame
 
 # clips as `samflow demo --seed` makes them
 DEMO_SEEDS = range(5)
 REGIONS = {1: "upper dye", 2: "lower dye", 3: "bottom surface"}
-
-
-def nearest_color(image: np.ndarray, reference: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Label each pixel by the mean colour that lies nearest to it.
-
-    Parameters
-    ----------
-    image : (H, W, 3) uint8 ndarray
-        What to segment.
-    reference : (H, W, 3) uint8 ndarray
-        The frame that the mean colours are taken from.
-    labels : (H, W) uint8 ndarray
-        Its true label map.
-
-    Returns
-    -------
-    (H, W) uint8 ndarray
-
-    Examples
-    --------
-    >>> image = np.array([[[250, 0, 0], [0, 0, 250], [200, 0, 60]]], np.uint8)
-    >>> nearest_color(image, image, np.array([[1, 2, 1]], np.uint8))
-    array([[1, 2, 1]], dtype=uint8)
-    """
-    ids = np.unique(labels)
-    means = np.stack([reference[labels == i].mean(0) for i in ids])
-    distance = ((image[..., None, :].astype(np.float32) - means) ** 2).sum(-1)  # (H, W, ids)
-    return ids[distance.argmin(-1)].astype(np.uint8)
 
 
 def _jittered(boxes: np.ndarray, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
@@ -108,7 +81,9 @@ def score_clip(sam: Sam, clip: DyeClip) -> list[dict[str, object]]:
         ),
     }
     found = {kind: logits[:, 0] > sam.mask_threshold for kind, logits in answers.items()}
-    found["nearest colour"] = labels_to_one_hot(nearest_color(image, first_image, first), ids)
+    colors = ColorStrategy("nearest-colour")
+    colors.start(Frame(first_image), first)
+    found["nearest colour"] = labels_to_one_hot(colors.step(Frame(image)), ids)
     return [
         {
             "seed": clip.seed,
@@ -193,19 +168,17 @@ def report(file: str | Path) -> str:
     parts = []
     for look in ("random", "demo"):
         table = score_prompts(sam, look=look)
-        parts.append(f"Held-out clips, {look} look, mean IoU:\n\n{_markdown(table)}")
+        parts.append(f"Held-out clips, {look} look, mean IoU:\n\n{_text(table)}")
     loops = {f"demo seed {seed}": score_loop(sam, DyeClip(seed)).mean() for seed in DEMO_SEEDS}
     table = pd.DataFrame(loops).T
     table = table.assign(dyes=table[["upper dye", "lower dye"]].mean(axis=1))
-    parts.append(f"Strategy sam over 60 frames of 480x270, mean J:\n\n{_markdown(table)}")
+    parts.append(f"Strategy sam over 60 frames of 480x270, mean J:\n\n{_text(table)}")
     return "\n\n".join(parts)
 
 
-def _markdown(table: pd.DataFrame) -> str:
-    head = ["", *map(str, table.columns)]
-    lines = [head, ["---"] * len(head)]
-    lines += [
-        [str(name), *(f"{v:.3f}" for v in row)]
-        for name, row in zip(table.index, table.values, strict=True)
+def _text(table: pd.DataFrame) -> str:
+    rows = [
+        [str(name), *(f"{value:.3f}" for value in values)]
+        for name, values in zip(table.index, table.values, strict=True)
     ]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return markdown_table(["", *map(str, table.columns)], rows)

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from samflow.lab.synthetic import HELD_OUT_SEEDS, DyeClip
 from samflow.results.metrics import region_similarity
+from samflow.strategies import ColorStrategy, Frame
 from samflow.xmem import Tracker, XMem
 
 DYES = (1, 2)
@@ -31,25 +32,21 @@ def score_clip(network: XMem, clip: DyeClip) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row for each frame but the given first one: `frame` (int) and the mean J over both dyes,
-        in [0, 1], of `xmem`, of `copy` (the first label map again and again) and of `colour` (each
-        pixel takes the label whose mean colour on the true first frame is nearest).
+        in [0, 1], of `xmem`, of `copy` (the first label map again and again) and of `colour` (the
+        baseline `nearest-colour`, learnt from the true first frame).
     """
     tracker = Tracker(network)
     rows = []
+    colors = ColorStrategy("nearest-colour")
     first = np.zeros(clip.size, np.uint8)
-    shown, means = np.zeros(0, np.uint8), np.zeros((0, 3))
     for index, (image, truth) in enumerate(clip):
-        probabilities = tracker.step(
-            image, truth if index == 0 else None, last=index == len(clip) - 1
-        )
+        given = truth if index == 0 else None
+        labels = tracker.step_labels(image, given, last=index == len(clip) - 1)
         if index == 0:
             first = truth
-            shown = np.unique(truth)
-            means = np.stack([image[truth == i].mean(0) for i in shown])
+            colors.start(Frame(image), truth)
             continue
-        labels = np.array([0, *tracker.ids], np.uint8)[probabilities.argmax(0)]
-        nearest = shown[((image[..., None, :] - means) ** 2).sum(-1).argmin(-1)]
-        tracks = {"xmem": labels, "copy": first, "colour": nearest}
+        tracks = {"xmem": labels, "copy": first, "colour": colors.step(Frame(image))}
         rows.append({"frame": index} | {name: _mean_j(m, truth) for name, m in tracks.items()})
     return pd.DataFrame(rows)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from samflow.errors import SamflowError
+from samflow.results.csv_tables import read_table, write_table
 from samflow.results.measures import quantity_and_unit
 from samflow.runs import Run
 
@@ -34,21 +35,11 @@ def write_quantities(run: Run, names: Sequence[str], folder: Path) -> None:
     long["unit"] = long["column"].map(lambda column: parts[column][1])
     long["region_name"] = long["region"].map({r.id: r.name for r in run.result_regions})
     order = [*_KEYS, "region_name", "quantity", "unit", "value"]
-    long[order].to_csv(
-        folder / "quantities.csv", index=False, float_format="%.9g", lineterminator="\n"
-    )
+    write_table(long[order], folder / "quantities.csv")
 
 
 def _read_measures(run: Run) -> pd.DataFrame:
     path = run.folder / "measures.csv"
     if not path.is_file():
         raise SamflowError(f"{run.folder} has no measures.csv: run samflow measure on it first.")
-    try:
-        table = pd.read_csv(path)
-    except ValueError as error:
-        reason = str(error).splitlines()[0]
-        raise SamflowError(f"{path} is no table ({reason}): run samflow measure again.") from error
-    missing = [key for key in _KEYS if key not in table.columns]
-    if missing:
-        raise SamflowError(f"{path} lacks the column {missing[0]}: run samflow measure again.")
-    return table
+    return read_table(path, _KEYS, "samflow measure")

@@ -1,34 +1,74 @@
-"""Units of the measured quantities: columns in pixels become columns with a unit in their name."""
+"""The measured quantities: titles and units; columns in pixels get a unit in their name."""
 
 import math
+from typing import NamedTuple
 
 import pandas as pd
 
 from samflow.errors import SamflowError
 
-# quantity -> (power of length, power of time); quantities that are not here have no unit
-DIMENSIONS: dict[str, tuple[int, int]] = {
-    "time": (0, 1),
-    "area": (2, 0),
-    "interface_length": (1, 0),
-    "interface_density": (-1, 0),
-    "upper_height_mean": (1, 0),
-    "upper_height_rms": (1, 0),
-    "lower_height_mean": (1, 0),
-    "lower_height_rms": (1, 0),
-    "upper_integral_thickness": (1, 0),
-    "lower_integral_thickness": (1, 0),
-    "upper_10_90_thickness": (1, 0),
-    "lower_10_90_thickness": (1, 0),
-    "front": (1, 0),
-    "front_speed": (1, -1),
-    "area_rate": (2, -1),
-    "entrainment": (2, -1),
-    "frame_contact": (1, 0),
-    "height": (1, 0),
-    "box": (1, 0),
-    "duration": (0, 1),
+
+class Quantity(NamedTuple):
+    """What a measured quantity is called and what it is measured in.
+
+    Parameters
+    ----------
+    title : str
+        For readers.
+    length, time : int
+        Powers of length and time in its unit.
+    symbol : str
+        For figures, as matplotlib's mathematics.
+    """
+
+    title: str
+    length: int = 0
+    time: int = 0
+    symbol: str = ""
+
+
+# columns that are not here have no unit, and their name for a title
+QUANTITIES = {
+    "time": Quantity("time", time=1, symbol="$t$"),
+    "duration": Quantity("duration", time=1),
+    "area": Quantity("area", 2, symbol="$A$"),
+    "area_fraction": Quantity("area fraction"),
+    "interface_length": Quantity("interface length", 1, symbol="$L$"),
+    "interface_density": Quantity("interface density", -1),
+    "dimension": Quantity("box dimension", symbol="$D$"),
+    "upper_height_mean": Quantity("upper edge", 1),
+    "upper_height_rms": Quantity("upper edge, r.m.s.", 1),
+    "lower_height_mean": Quantity("lower edge", 1),
+    "lower_height_rms": Quantity("lower edge, r.m.s.", 1),
+    "upper_integral_thickness": Quantity("layer above", 1, symbol=r"$\delta$"),
+    "lower_integral_thickness": Quantity("layer below", 1, symbol=r"$\delta$"),
+    "upper_10_90_thickness": Quantity("layer above, 10-90 %", 1),
+    "lower_10_90_thickness": Quantity("layer below, 10-90 %", 1),
+    "area_rate": Quantity("dA/dt", 2, -1),
+    "entrainment": Quantity("entrainment", 2, -1, "$E$"),
+    "front": Quantity("front", 1, symbol="$x_f$"),
+    "front_speed": Quantity("front speed", 1, -1),
+    "frame_contact": Quantity("contact with the frame's edge", 1),
+    "hole_ratio": Quantity("hole area ratio"),
+    "island_ratio": Quantity("island area ratio"),
+    "height": Quantity("height", 1, symbol="$y$"),
+    "box": Quantity("box side", 1, symbol="$r$"),
 }
+
+
+def title_of(quantity: str) -> str:
+    """Title of a quantity for readers.
+
+    Examples
+    --------
+    >>> title_of("area_rate"), title_of("holes")
+    ('dA/dt', 'holes')
+    """
+    return _quantity(quantity).title
+
+
+def _quantity(name: str) -> Quantity:
+    return QUANTITIES.get(name) or Quantity(name.replace("_", " "))
 
 
 def length_unit(mm_per_px: float | None) -> tuple[float, str]:
@@ -62,12 +102,23 @@ def unit_of(quantity: str, length: str) -> str:
     >>> unit_of("area_rate", "mm"), unit_of("interface_density", "px"), unit_of("holes", "px")
     ('mm2/s', '1/px', '')
     """
-    space, time = DIMENSIONS.get(quantity, (0, 0))
+    _, space, time, _ = _quantity(quantity)
     above = [f"{length}{space if space > 1 else ''}"] * (space > 0) + ["s"] * (time > 0)
     below = [length] * (space < 0) + ["s"] * (time < 0)
     if not above and not below:
         return ""
     return "".join(above or ["1"]) + "".join(f"/{unit}" for unit in below)
+
+
+def pretty_unit(unit: str) -> str:
+    """Give a unit with raised digits.
+
+    Examples
+    --------
+    >>> pretty_unit("mm2/s"), pretty_unit("1/px"), pretty_unit("")
+    ('mm²/s', '1/px', '')
+    """
+    return unit.replace("2", "²")
 
 
 def column_name(quantity: str, length: str) -> str:
@@ -92,10 +143,10 @@ def quantity_and_unit(column: str) -> tuple[str, str]:
     >>> quantity_and_unit("area_rate_mm2_per_s"), quantity_and_unit("dimension")
     (('area_rate', 'mm2/s'), ('dimension', '1'))
     """
-    for quantity in DIMENSIONS:
+    for quantity in QUANTITIES:
         for length in ("px", "mm"):
             if column == column_name(quantity, length):
-                return quantity, unit_of(quantity, length)
+                return quantity, unit_of(quantity, length) or "1"
     return column, "1"
 
 
@@ -125,7 +176,7 @@ def with_units(table: pd.DataFrame, mm_per_px: float | None) -> pd.DataFrame:
     result = table.copy()
     names = {str(quantity): column_name(str(quantity), length) for quantity in table.columns}
     for quantity in names:
-        space, _ = DIMENSIONS.get(quantity, (0, 0))
+        space = _quantity(quantity).length
         if space:
             result[quantity] = result[quantity] * scale**space
     result = result.rename(columns=names)

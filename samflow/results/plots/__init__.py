@@ -1,4 +1,4 @@
-"""Figures of scores, drift, measures and the benchmark, as PNG, PDF or SVG files.
+"""Figures of scores, drift, measures and the benchmark: returned, and saved by the caller.
 
 Figures are made with matplotlib's object-oriented interface, so that nothing here depends on or
 changes pyplot's state. Two regions fit one column of a page at its true size. Colours are those of
@@ -11,6 +11,7 @@ from samflow.results.plots.drift import plot_drift
 from samflow.results.plots.measures import plot_measures, plot_spread
 from samflow.results.plots.profiles import plot_box_counts, plot_profiles
 from samflow.results.plots.scores import plot_scores
+from samflow.results.plots.style import save_figure
 
 __all__ = [
     "plot_benchmark",
@@ -21,4 +22,5 @@ __all__ = [
     "plot_profiles",
     "plot_scores",
     "plot_spread",
+    "save_figure",
 ]

@@ -1,7 +1,6 @@
 """The dye benchmark: scores of every clip and strategy, at a glance and over time."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,32 +8,34 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from samflow.results.plots.style import check_tables, legend, line_styles, save, tidy
+from samflow.results.plots.style import check_tables, legend, line_styles, tidy
 
 _SIZE = 8
 _COLUMNS = 3
 
 
 def plot_benchmark(
-    matrix: pd.DataFrame, path: str | Path, *, baselines: Sequence[str] = (), score: str = "J"
-) -> None:
+    matrix: pd.DataFrame, *, baselines: Sequence[str] = (), score: str = "J"
+) -> Figure:
     """Draw a map of scores: a row for each clip, a column for each strategy, the best framed.
 
     Parameters
     ----------
     matrix : pandas.DataFrame
         Mean score in [0, 1], clips by strategies.
-    path : str or Path
-        The PNG, PDF or SVG file to write.
     baselines : sequence of str
         Columns that stand apart from the others; they are the last ones.
     score : str
         Name of the score for the colour bar.
 
+    Returns
+    -------
+    matplotlib.figure.Figure
+
     Raises
     ------
     SamflowError
-        When the table is empty, or the file can't be written.
+        When the table is empty.
     """
     check_tables({"benchmark": matrix}, ())
     rows, columns = matrix.shape
@@ -66,29 +67,31 @@ def plot_benchmark(
     bar = figure.colorbar(image, ax=axes, extend="min", pad=0.02)
     bar.set_label(f"mean ${score}$", size=_SIZE)
     bar.ax.tick_params(labelsize=_SIZE - 1)
-    save(figure, path)
+    return figure
 
 
 def plot_benchmark_time(
-    scores: pd.DataFrame, path: str | Path, *, strong: Sequence[str] = (), score: str = "J"
-) -> None:
+    scores: pd.DataFrame, *, strong: Sequence[str] = (), score: str = "J"
+) -> Figure:
     """Draw a score per frame, one panel for each clip.
 
     Parameters
     ----------
     scores : pandas.DataFrame
         Columns `clip`, `strategy`, `frame` and the score, one value each.
-    path : str or Path
-        The PNG, PDF or SVG file to write.
     strong : sequence of str
         Strategies in colour; the others are thin grey lines. By default all are in colour.
     score : str
         The column to draw.
 
+    Returns
+    -------
+    matplotlib.figure.Figure
+
     Raises
     ------
     SamflowError
-        When the table is empty or lacks a column, or the file can't be written.
+        When the table is empty or lacks a column.
     """
     check_tables({"benchmark": scores}, ("clip", "strategy", "frame", score))
     clips = list(dict.fromkeys(scores["clip"]))
@@ -113,7 +116,7 @@ def plot_benchmark_time(
         axes.set_xlabel("frame", fontsize=_SIZE)
         axes.tick_params(labelbottom=True)
     legend(figure, grid[0, 0])
-    save(figure, path)
+    return figure
 
 
 def _draw_lines(axes: Axes, part: pd.DataFrame, colored: Sequence[str], score: str) -> None:

@@ -5,45 +5,14 @@ import textwrap
 import pandas as pd
 
 from samflow.errors import SamflowError
+from samflow.results.measures.units import (
+    QUANTITIES,
+    pretty_unit,
+    quantity_and_unit,
+    title_of,
+)
 
-_TITLES = {
-    "area": "area $A$",
-    "area_fraction": "area fraction",
-    "interface_length": "interface length $L$",
-    "interface_density": "interface density",
-    "dimension": "box dimension $D$",
-    "upper_height_mean": "upper edge, mean",
-    "upper_height_rms": "upper edge, r.m.s.",
-    "lower_height_mean": "lower edge, mean",
-    "lower_height_rms": "lower edge, r.m.s.",
-    "upper_integral_thickness": "upper layer $\\delta$",
-    "lower_integral_thickness": "lower layer $\\delta$",
-    "upper_10_90_thickness": "upper layer, 10-90 %",
-    "lower_10_90_thickness": "lower layer, 10-90 %",
-    "area_rate": "d$A$/d$t$",
-    "entrainment": "entrainment $E$",
-    "front": "front $x_f$",
-    "front_speed": "front speed",
-    "holes": "holes",
-    "hole_ratio": "hole area ratio",
-    "islands": "islands",
-    "island_ratio": "island area ratio",
-    "height": "height $y$",
-    "box": "box side $r$",
-}
-_UNITS = {
-    "px": "px",
-    "mm": "mm",
-    "px2": "px²",
-    "mm2": "mm²",
-    "per_px": "1/px",
-    "per_mm": "1/mm",
-    "px_per_s": "px/s",
-    "mm_per_s": "mm/s",
-    "px2_per_s": "px²/s",
-    "mm2_per_s": "mm²/s",
-}
-# letters that fit beside a row of the smallest height at the size of labels
+# letters that fit next to a row of the smallest height at the size of labels
 _WIDTH = 15
 
 
@@ -56,9 +25,9 @@ def column_of(table: pd.DataFrame, quantity: str) -> tuple[str, str]:
         When no column has this quantity.
     """
     for column in map(str, table.columns):
-        unit = column.removeprefix(f"{quantity}_")
-        if column == quantity or (unit != column and unit in _UNITS):
-            return column, _UNITS.get(unit, "")
+        name, unit = quantity_and_unit(column)
+        if name == quantity:
+            return column, "" if unit == "1" else pretty_unit(unit)
     raise SamflowError(
         f"there is no quantity '{quantity}' in the table, expected one of "
         f"{', '.join(map(str, table.columns))}: name it without its unit."
@@ -66,19 +35,19 @@ def column_of(table: pd.DataFrame, quantity: str) -> tuple[str, str]:
 
 
 def axis_label(quantity: str, unit: str) -> str:
-    """Label of an axis: the quantity, and its unit in parentheses.
+    """Label of an axis: the quantity, its symbol, and its unit in parentheses.
 
     Examples
     --------
-    >>> axis_label("area_rate", "mm²/s")
-    'd$A$/d$t$ (mm²/s)'
+    >>> axis_label("area", "mm²"), axis_label("holes", "")
+    ('area $A$ (mm²)', 'holes')
     """
-    title = _TITLES.get(quantity, quantity.replace("_", " "))
-    return f"{title} ({unit})" if unit else title
+    symbol = QUANTITIES[quantity].symbol if quantity in QUANTITIES else ""
+    return " ".join(filter(None, [title_of(quantity), symbol, f"({unit})" if unit else ""]))
 
 
 def narrow_label(quantity: str, unit: str) -> str:
-    r"""Give the same label in lines that fit beside a low panel.
+    r"""Give the same label in lines that fit next to a low panel.
 
     Examples
     --------

@@ -6,14 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from samflow.errors import SamflowError
-from samflow.results.plots.style import (
-    check_tables,
-    legend,
-    line_styles,
-    region_title,
-    regions_of,
-    tidy,
-)
+from samflow.results.plots.style import legend, line_styles, tidy
 
 
 def line_panels(
@@ -57,7 +50,7 @@ def line_panels(
     if not panels:
         raise SamflowError("there is nothing to plot: give at least one panel.")
     drawn = dict.fromkeys(name for lines in panels.values() for name in lines)
-    styles = line_styles(dict.fromkeys([*order, *drawn]))
+    styles = line_styles([*order, *drawn])
     figure = Figure(figsize=(min(9.0, 2.5 + 3.5 * len(panels)), 3.0), dpi=100, layout="constrained")
     row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (title, lines) in zip(row, panels.items(), strict=True):
@@ -83,38 +76,3 @@ def line_panels(
         for text in figure.legends[0].get_texts():
             text.set_fontsize(9)
     return figure
-
-
-def score_lines(
-    tables: Mapping[str, pd.DataFrame],
-    names: Mapping[int, str] | None = None,
-    *,
-    score: str = "J",
-    order: Sequence[str] = (),
-) -> Figure:
-    """Draw a score per frame, one panel for each region.
-
-    Parameters
-    ----------
-    tables : mapping of strategy name to pandas.DataFrame
-        Tables of `samflow.results.metrics.score_track`, columns `frame`, `region` and the score.
-    names : mapping of int to str, optional
-        Names of the regions for the titles.
-    score : str
-        The column to draw.
-    order : sequence of str
-        Names in the order of their colours, as in `line_panels`.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    check_tables(tables, ("frame", "region", score))
-    panels = {
-        region_title(region, names): {
-            name: table[table["region"] == region].set_index("frame")[score]
-            for name, table in tables.items()
-        }
-        for region in regions_of(tables.values())
-    }
-    return line_panels(panels, ylabel=score, ylim=(None, 1.0), order=order)

@@ -1,7 +1,6 @@
 """Measured quantities over time, and the spread between strategies."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -18,28 +17,29 @@ _ROW = 1.0
 
 def plot_measures(
     tables: Mapping[str, pd.DataFrame],
-    path: str | Path,
     *,
     quantities: Sequence[str] = _DEFAULT,
     names: Mapping[int, str] | None = None,
-) -> None:
+) -> Figure:
     """Draw quantities over time: a row for each quantity, a column for each region.
 
     Parameters
     ----------
     tables : mapping of strategy name to pandas.DataFrame
         `samflow.results.measures.Measures.frames` of each, in the same units.
-    path : str or Path
-        The file to write: .png, .pdf or .svg.
     quantities : sequence of str
         Names without units, such as "area" or "interface_length".
     names : mapping of int to str, optional
         Names of the regions for the titles.
 
+    Returns
+    -------
+    matplotlib.figure.Figure
+
     Raises
     ------
     SamflowError
-        When there is no table, a table is empty or lacks a quantity, or the file can't be written.
+        When there is no table, a table is empty or lacks a quantity.
 
     Notes
     -----
@@ -55,25 +55,22 @@ def plot_measures(
                 rows = table[table["region"] == region]
                 style = styles[strategy] | {"linewidth": 1.1, "label": strategy}
                 axes.plot(rows["time_s"], rows[column], **style)
-    finish(figure, grid, path)
+    return finish(figure, grid)
 
 
 def plot_spread(
     band: pd.DataFrame,
-    path: str | Path,
     *,
     truth: pd.DataFrame | None = None,
     quantities: Sequence[str] = _DEFAULT,
     names: Mapping[int, str] | None = None,
-) -> None:
+) -> Figure:
     """Draw the median over strategies with the band from the lowest to the highest.
 
     Parameters
     ----------
     band : pandas.DataFrame
         What `samflow.results.measures.spread` returns.
-    path : str or Path
-        The file to write: .png, .pdf or .svg.
     truth : pandas.DataFrame, optional
         `Measures.frames` of the true track, drawn as a dashed line.
     quantities : sequence of str
@@ -81,10 +78,14 @@ def plot_spread(
     names : mapping of int to str, optional
         Names of the regions for the titles.
 
+    Returns
+    -------
+    matplotlib.figure.Figure
+
     Raises
     ------
     SamflowError
-        When the band is empty or lacks a quantity, or the file can't be written.
+        When the band is empty or lacks a quantity.
     """
     check_tables({"band": band}, ("time_s", "region", "quantity", "median", "low", "high"))
     regions = regions_of([band])
@@ -98,7 +99,7 @@ def plot_spread(
             if truth is not None:
                 true = truth[truth["region"] == region]
                 axes.plot(true["time_s"], true[column], "k--", linewidth=1.1, label="truth")
-    finish(figure, grid, path)
+    return finish(figure, grid)
 
 
 def _draw_band(axes: Axes, rows: pd.DataFrame) -> None:

@@ -1,9 +1,9 @@
 """What is averaged over a clip: the profile over height, and the box counts over scale."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from samflow.results.plots.labels import axis_label, column_of
@@ -12,25 +12,26 @@ from samflow.results.plots.style import check_tables, finish, line_styles, regio
 
 def plot_profiles(
     profiles: Mapping[str, pd.DataFrame],
-    path: str | Path,
     *,
     names: Mapping[int, str] | None = None,
-) -> None:
+) -> Figure:
     """Draw the intermittency of each region over height, one line for each strategy.
 
     Parameters
     ----------
     profiles : mapping of strategy name to pandas.DataFrame
         `samflow.results.measures.Measures.profiles` of each.
-    path : str or Path
-        The file to write: .png, .pdf or .svg.
     names : mapping of int to str, optional
         Names of the regions for the titles.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
 
     Raises
     ------
     SamflowError
-        When there is no table, a table is empty, or the file can't be written.
+        When there is no table, a table is empty.
     """
     check_tables(profiles, ("region", "intermittency"))
     regions, styles = regions_of(profiles.values()), line_styles(profiles)
@@ -48,30 +49,31 @@ def plot_profiles(
         axes.set_xlabel(r"intermittency $\gamma$")
         axes.set_xlim(-0.03, 1.03)
         axes.set_xticks([0, 0.5, 1])
-    finish(figure, grid, path)
+    return finish(figure, grid)
 
 
 def plot_box_counts(
     counts: Mapping[str, pd.DataFrame],
-    path: str | Path,
     *,
     names: Mapping[int, str] | None = None,
-) -> None:
+) -> Figure:
     """Draw box counts N(r) and their local slope D(r), with the fit range shaded.
 
     Parameters
     ----------
     counts : mapping of strategy name to pandas.DataFrame
         `samflow.results.measures.Measures.box_counts` of each.
-    path : str or Path
-        The file to write: .png, .pdf or .svg.
     names : mapping of int to str, optional
         Names of the regions for the titles.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
 
     Raises
     ------
     SamflowError
-        When there is no table, a table is empty, or the file can't be written.
+        When there is no table, a table is empty.
     """
     check_tables(counts, ("region", "boxes", "local_slope", "in_fit"))
     regions, styles = regions_of(counts.values()), line_styles(counts)
@@ -98,4 +100,4 @@ def plot_box_counts(
     low, high = grid[1][0].get_ylim()
     # a line has slope 1: it stays in sight, and noise about it stays small
     grid[1][0].set_ylim(min(low, 0.8), max(high, 1.6))
-    finish(figure, grid, path)
+    return finish(figure, grid)

@@ -1,7 +1,6 @@
 """Scores against truth, frame by frame."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,39 +12,42 @@ from samflow.results.plots.style import (
     line_styles,
     region_title,
     regions_of,
-    save,
     tidy,
 )
 
 
 def plot_scores(
     scores: Mapping[str, pd.DataFrame],
-    path: str | Path,
     *,
     names: Mapping[int, str] | None = None,
     score: str = "J",
-) -> None:
+    order: Sequence[str] = (),
+) -> Figure:
     """Draw a score per frame for each strategy: the mean over regions large, each region small.
 
     Parameters
     ----------
     scores : mapping of strategy name to pandas.DataFrame
         Tables of `samflow.results.metrics.score_track`, columns `frame`, `region` and the score.
-    path : str or Path
-        The PNG file to write.
     names : mapping of int to str, optional
         Names of the regions for the titles, such as {1: "upper dye"}.
     score : str
         The column to draw: "J" or "F".
+    order : sequence of str
+        Names in the order of their colours, as in `line_panels`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
 
     Raises
     ------
     SamflowError
-        When there is no table, a table is empty or lacks the score, or the file can't be written.
+        When there is no table, a table is empty or lacks the score.
     """
     check_tables(scores, ("frame", "region", score))
     regions = regions_of(scores.values())
-    styles = line_styles(scores)
+    styles = line_styles([*order, *scores])
     figure = Figure(figsize=(7.2, 5.4), layout="constrained")
     grid = figure.add_gridspec(2, len(regions), height_ratios=(2, 1.1))
     large = figure.add_subplot(grid[0, :])
@@ -71,4 +73,4 @@ def plot_scores(
         axes.set_ylim(low - 0.02 * (1 - low), 1 + 0.02 * (1 - low))
         axes.set_xlabel("frame")
     legend(figure, large)
-    save(figure, path)
+    return figure

@@ -20,6 +20,7 @@ _LINES: list[tuple[str, Any]] = [
 # inches: one column of a journal's page, and what a region's panel needs of it
 _COLUMN, _PANEL, _MARGIN = 3.5, 1.5, 0.5
 _DPI = 300
+_SCREEN = 150
 _TICK_SIZE, _LABEL_SIZE = 7, 8
 _FORMATS = {".png": "png", ".pdf": "pdf", ".svg": "svg"}
 
@@ -40,7 +41,7 @@ def check_tables(tables: Mapping[str, pd.DataFrame], columns: Sequence[str]) -> 
 def line_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Colour and dashes for each name, as keywords of `Axes.plot`."""
     styles = {}
-    for i, name in enumerate(names):
+    for i, name in enumerate(dict.fromkeys(names)):
         color, dash = _LINES[i % len(_LINES)]
         styles[name] = {"color": color, "linestyle": dash}
     return styles
@@ -82,7 +83,7 @@ def region_grid(
     """
     width = max(_COLUMN, _MARGIN + _PANEL * len(regions))
     # a third of an inch each for the legend and for the titles, and for the lowest row's labels
-    figure = Figure(figsize=(width, sum(heights) + 0.9), layout="constrained")
+    figure = Figure(figsize=(width, sum(heights) + 0.9), dpi=_SCREEN, layout="constrained")
     grid = figure.subplots(
         len(heights),
         len(regions),
@@ -96,14 +97,14 @@ def region_grid(
     return figure, [list(row) for row in grid]
 
 
-def finish(figure: Figure, grid: list[list[Axes]], path: str | Path) -> None:
-    """Tidy all panels, give the figure the first panel's legend, and write it."""
+def finish(figure: Figure, grid: list[list[Axes]]) -> Figure:
+    """Tidy all panels and give the figure the first panel's legend."""
     for row in grid:
         for axes in row:
             tidy(axes)
     figure.align_ylabels()
     legend(figure, grid[0][0])
-    save(figure, path)
+    return figure
 
 
 def tidy(axes: Axes) -> None:
@@ -136,7 +137,7 @@ def legend(figure: Figure, axes: Axes) -> None:
     )
 
 
-def save(figure: Figure, path: str | Path) -> None:
+def save_figure(figure: Figure, path: str | Path) -> None:
     """Write a figure atomically, as PNG, PDF or SVG by the name's ending.
 
     Raises

@@ -56,17 +56,6 @@ def percent(share: float) -> str:
     return f"{significant(100 * share)} %" if math.isfinite(share) else UNKNOWN
 
 
-def pretty_unit(unit: str) -> str:
-    """Give a unit with raised digits.
-
-    Examples
-    --------
-    >>> pretty_unit("mm2/s"), pretty_unit("1/px"), pretty_unit("")
-    ('mm²/s', '1/px', '')
-    """
-    return unit.replace("2", "²")
-
-
 def minus(text: str) -> str:
     """Give a number's text with a minus sign instead of a hyphen."""
     return text.replace("-", "−")

@@ -12,7 +12,6 @@ from samflow.files import write_text
 from samflow.results.measures import Measures, spread
 from samflow.results.report.media import png_uri, sheet_uri, video_uri
 from samflow.results.report.numbers import percent, significant
-from samflow.results.report.scores import read_scores
 from samflow.results.report.tables import (
     clip_table,
     drift_table,
@@ -20,6 +19,7 @@ from samflow.results.report.tables import (
     score_table,
     spread_table,
 )
+from samflow.results.scoring import read_scores
 from samflow.runs import Run
 from samflow.video import Video
 

@@ -7,28 +7,15 @@ from typing import Any
 import pandas as pd
 
 from samflow.results.measures import Measures
+from samflow.results.measures.units import pretty_unit, title_of
 from samflow.results.metrics import summarise_scores
 from samflow.results.report.numbers import (
     UNKNOWN,
     percent,
-    pretty_unit,
     significant,
     with_deviation,
 )
 
-_TITLES = {
-    "area": "area",
-    "area_fraction": "area fraction",
-    "interface_length": "interface length",
-    "dimension": "box dimension",
-    "area_rate": "dA/dt",
-    "upper_height_mean": "upper edge",
-    "lower_height_mean": "lower edge",
-    "upper_integral_thickness": "layer above",
-    "lower_integral_thickness": "layer below",
-    "holes": "holes",
-    "islands": "islands",
-}
 _OVER_FRAMES = (
     "area",
     "area_fraction",
@@ -129,7 +116,7 @@ def spread_table(band: pd.DataFrame, names: Mapping[int, str]) -> Table:
             rows.append(
                 [
                     Cell(name, head=True),
-                    Cell(_TITLES[quantity], head=True),
+                    Cell(title_of(quantity), head=True),
                     Cell(f"{significant(median)} {unit}".rstrip(), median),
                     Cell(f"{significant(width)} {unit}".rstrip(), width),
                     Cell(percent(share), share),
@@ -177,7 +164,7 @@ def score_table(scores: pd.DataFrame, names: Mapping[int, str]) -> Table:
 
 def _heads(table: pd.DataFrame, quantities: Sequence[str]) -> list[tuple[str, str]]:
     units, columns = table.attrs["units"], table.attrs["quantities"]
-    named = [(_TITLES[quantity], pretty_unit(units[columns[quantity]])) for quantity in quantities]
+    named = [(title_of(quantity), pretty_unit(units[columns[quantity]])) for quantity in quantities]
     return [("region", ""), ("strategy", ""), *named]
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from samflow.errors import SamflowError
-from samflow.files import atomic_path
 from samflow.maskio import Track
+from samflow.results.csv_tables import write_table
 from samflow.results.measures import Measures, measure_track, spread
 from samflow.results.measures.units import length_unit
 from samflow.results.metrics import drift_scores, drift_signs, drift_start
@@ -19,18 +19,18 @@ from samflow.results.plots import (
     plot_measures,
     plot_profiles,
     plot_spread,
+    save_figure,
 )
-from samflow.results.report import Drift, read_scores, write_report
+from samflow.results.report import Drift, write_report
+from samflow.results.scoring import read_scores
 from samflow.runs import Run
 from samflow.video import Video
-
-__all__ = ["measure_run"]
 
 # drift above this for so many frames in a row has started
 _THRESHOLD, _HOLD = 0.35, 3
 
 
-def measure_run(
+def measure(
     run: Run, mm_per_px: float | None = None, video_path: str | Path | None = None
 ) -> dict[str, Measures]:
     """Measure every strategy of a run; writes tables, plots and a page about it in its folder.
@@ -68,11 +68,11 @@ def measure_run(
     height), `box_counts.png` and `drift.png`. `report.html` holds all of it in one file, with the
     scores when the run has a `scores.csv`; see `samflow.results.report`.
     """
-    length_unit(mm_per_px)  # refuses a scale that is none, before anything is read
+    length_unit(mm_per_px)  # refuses a wrong scale before anything is read
     ids = [region.id for region in run.result_regions]
     if not ids:
         raise SamflowError(f"all regions of {run.folder} are background: nothing to measure.")
-    read_scores(run)  # refuses a file that is no table of scores, before anything is written
+    read_scores(run)  # refuses a damaged file before anything is written
     tracks = {name: run.finished_track(name) for name in run.strategies}
     clip = run.clip(video_path)
     _check_sizes(tracks, clip.size)
@@ -82,14 +82,11 @@ def measure_run(
         with tqdm(track, unit="frame", desc=f"measure {name}") as shown:
             measures[name] = measure_track(shown, ids, times, mm_per_px=mm_per_px)
     drift = _find_drift(tracks, clip, ids)
-    _write_table(
-        pd.concat([m.frames.assign(strategy=name) for name, m in measures.items()]),
-        run.folder / "measures.csv",
-    )
-    _write_table(
-        drift.scores.assign(time_s=drift.scores["frame"].map(dict(enumerate(times)))),
-        run.folder / "drift.csv",
-    )
+    keys = ("strategy", "frame", "time_s", "region")
+    whole = pd.concat([m.frames.assign(strategy=name) for name, m in measures.items()])
+    write_table(whole, run.folder / "measures.csv", keys)
+    timed = drift.scores.assign(time_s=drift.scores["frame"].map(dict(enumerate(times))))
+    write_table(timed, run.folder / "drift.csv", keys)
     _draw(measures, drift, run)
     write_report(run, measures, drift, clip)
     return measures
@@ -117,30 +114,20 @@ def _find_drift(tracks: Mapping[str, Track], clip: Video, ids: list[int]) -> Dri
     return Drift(scores, drift_start(scores, _THRESHOLD, _HOLD), _THRESHOLD, _HOLD)
 
 
-def _write_table(table: pd.DataFrame, path: Path) -> None:
-    keys = ["strategy", "frame", "time_s", "region"]
-    ordered = table[[*keys, *(column for column in table.columns if column not in keys)]]
-    with atomic_path(path) as part:
-        ordered.to_csv(part, index=False, float_format="%.9g", lineterminator="\n")
-
-
 def _draw(measures: dict[str, Measures], drift: Drift, run: Run) -> None:
-    folder = run.folder / "plots"
     names = {region.id: region.name for region in run.result_regions}
     frames = {name: measured.frames for name, measured in measures.items()}
-    profiles = {name: measured.profiles for name, measured in measures.items()}
-    counts = {name: measured.box_counts for name, measured in measures.items()}
-    plot_measures(frames, folder / "measures.png", names=names)
-    plot_profiles(profiles, folder / "profiles.png", names=names)
-    plot_box_counts(counts, folder / "box_counts.png", names=names)
-    plot_drift(
-        drift.scores,
-        folder / "drift.png",
-        starts=drift.starts,
-        threshold=drift.threshold,
-        names=names,
-    )
+    figures = {
+        "measures": plot_measures(frames, names=names),
+        "profiles": plot_profiles({n: m.profiles for n, m in measures.items()}, names=names),
+        "box_counts": plot_box_counts({n: m.box_counts for n, m in measures.items()}, names=names),
+        "drift": plot_drift(
+            drift.scores, starts=drift.starts, threshold=drift.threshold, names=names
+        ),
+    }
     if len(frames) > 1:
-        plot_spread(spread(frames), folder / "spread.png", names=names)
+        figures["spread"] = plot_spread(spread(frames), names=names)
     else:
-        (folder / "spread.png").unlink(missing_ok=True)
+        (run.folder / "plots" / "spread.png").unlink(missing_ok=True)
+    for name, figure in figures.items():
+        save_figure(figure, run.folder / "plots" / f"{name}.png")
