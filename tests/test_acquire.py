@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from media import decode_with_ffmpeg, ffmpeg, read_number, write_film, write_numbered
 
+from media import decode_with_ffmpeg, ffmpeg, read_number, write_film, write_numbered
 from samflow.acquire import clip_name, cut, download, fetch, parse_time
 from samflow.errors import SamflowError
 

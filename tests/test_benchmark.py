@@ -6,9 +6,9 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from models import save_models
 from PIL import Image
 
+from models import save_models
 from samflow.errors import SamflowError
 from samflow.lab.benchmark import (
     CLIPS,

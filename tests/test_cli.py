@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from media import ffmpeg, write_film
-from models import save_models, small_sam
 from segment_anything import SamPredictor
 
+from media import ffmpeg, write_film
+from models import save_models, small_sam
 from samflow.cli import main
 from samflow.lab.demo import write_dye_clip
 from samflow.lab.synthetic import DyeClip

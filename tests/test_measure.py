@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from streams import CountingTrack
 
 from samflow.errors import SamflowError
 from samflow.lab.synthetic import HELD_OUT_SEEDS, DyeClip
@@ -31,6 +30,7 @@ from samflow.results.measures import (
     row_heights,
     spread,
 )
+from streams import CountingTrack
 
 Y, X = np.mgrid[:400, :600] + 0.5  # pixel centres, from the frame's corner
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 from scipy import ndimage, stats
-from streams import CountingTrack
 from vos_benchmark.benchmark import VideoEvaluator
 from vos_benchmark.evaluator import Evaluator
 
@@ -27,6 +26,7 @@ from samflow.results.metrics import (
     summarise_scores,
 )
 from samflow.results.metrics.signs import separation
+from streams import CountingTrack
 
 
 def blobs(seed, frames=6, size=(60, 90), regions=(1, 2, 4)):

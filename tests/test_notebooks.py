@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from freeze_notebooks import WIDGET, freeze
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))

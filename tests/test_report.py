@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
-from browser import FLAGS, chromium
 
+from browser import FLAGS, chromium
 from runs import change_record, write_run
 from samflow.errors import SamflowError
 from samflow.maskio import Track

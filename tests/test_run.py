@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from models import save_models, small_xmem
 from PIL import Image
 
+from models import save_models, small_xmem
 from samflow.errors import SamflowError
 from samflow.lab.demo import write_dye_clip
 from samflow.lab.synthetic import DyeClip

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from models import SMALL_SAM, randomise, small_sam
 from segment_anything import SamPredictor, sam_model_registry
 from segment_anything.utils.transforms import ResizeLongestSide
 
+from models import SMALL_SAM, randomise, small_sam
 from samflow.errors import SamflowError
 from samflow.prompts import FrameReference, Prompts, Region
 from samflow.sam import Sam, SamArchitecture, architecture_from_state_dict, build_sam, load_sam

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from models import SMALL_SAM, randomise
 
+from models import SMALL_SAM, randomise
 from samflow.sam import SamArchitecture, build_sam
 from samflow.sam import encoder as module
 from samflow.sam.encoder import FastEncoder

@@ -5,9 +5,9 @@ import io
 import numpy as np
 import pytest
 import torch
-from models import small_sam, small_xmem
 from segment_anything import SamPredictor
 
+from models import small_sam, small_xmem
 from samflow.errors import SamflowError
 from samflow.lab.synthetic import DyeClip
 from samflow.masks import fill_holes, mask_to_low_res_logits

@@ -4,9 +4,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from models import SMALL_SAM
 from safetensors.torch import load_file
 
+from models import SMALL_SAM
 from samflow.errors import SamflowError
 from samflow.files import sha256_of_file
 from samflow.lab.synthetic import TRAINING_SEEDS, DyeClip, Look

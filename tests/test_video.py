@@ -11,6 +11,8 @@ from itertools import pairwise
 import av
 import numpy as np
 import pytest
+from PIL import Image
+
 from media import (
     decode_with_ffmpeg,
     ffmpeg,
@@ -19,8 +21,6 @@ from media import (
     write_film,
     write_numbered,
 )
-from PIL import Image
-
 from samflow.errors import SamflowError
 from samflow.video import Video, VideoWriter, concatenate_videos, video_to_frames
 from samflow.video.film import FilmSource

@@ -9,10 +9,10 @@ import time
 
 import numpy as np
 import pytest
-from models import small_sam
-from overlays import read_overlay
 from PIL import Image
 
+from models import small_sam
+from overlays import read_overlay
 from samflow.errors import SamflowError
 from samflow.overlay.blend import outline_rgb
 from samflow.prompts import FrameReference, Prompts, Region, frame_sha256

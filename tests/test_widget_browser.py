@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+
 from browser import (
     PATIENCE_S,
     Prompts,
@@ -17,7 +18,6 @@ from browser import (
     wait_for_kernel,
     write_notebook,
 )
-
 from samflow.lab.synthetic import DyeClip
 from samflow.maskio import write_label_map
 from samflow.video import VideoWriter

@@ -4,9 +4,9 @@ import io
 
 import numpy as np
 import pytest
-from overlays import read_overlay
 from PIL import Image
 
+from overlays import read_overlay
 from samflow.errors import SamflowError
 from samflow.files import write_text
 from samflow.maskio import Track, write_label_map

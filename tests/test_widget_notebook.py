@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+
 from browser import (
     PATIENCE_S,
     browser,
@@ -15,7 +16,6 @@ from browser import (
     run_and_wait,
 )
 from browser import Prompts as Widget
-
 from samflow.cli.notebook_copies import copy_notebooks
 from samflow.masks import fill_holes
 from samflow.prompts import Prompts
