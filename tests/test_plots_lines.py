@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from samflow.errors import SamflowError
-from samflow.results.plots.lines import line_panels
+from samflow.results.plots.line_plots import line_panels
 
 
 def test_a_name_has_its_colour_in_every_panel_and_figure():

@@ -9,7 +9,7 @@ from PIL import Image
 
 from samflow.errors import SamflowError
 from samflow.prompts import FrameReference, Prompts, Region
-from samflow.results.plots.pictures import (
+from samflow.results.plots.image_plots import (
     draw_prompts,
     logit_grid,
     mistake_grid,

@@ -11,7 +11,7 @@ from samflow.errors import SamflowError
 from samflow.files import sha256_of_file
 from samflow.lab.synthetic import TRAINING_SEEDS, DyeClip, Look
 from samflow.lab.training import decoder_start, sam_scores
-from samflow.lab.training.clips import BankRecipe, ClipBank, build_bank, render_clips
+from samflow.lab.training.clip_bank import BankRecipe, ClipBank, build_bank, render_clips
 from samflow.lab.training.demo_sam import (
     MIXED_CROPS,
     Settings,

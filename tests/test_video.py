@@ -23,8 +23,8 @@ from media import (
 )
 from samflow.errors import SamflowError
 from samflow.video import Video, VideoWriter, concatenate_videos, video_to_frames
-from samflow.video.film import FilmSource
 from samflow.video.reader import _AHEAD
+from samflow.video.video_file import FilmSource
 
 X264 = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", 12]
 VP9 = ["-c:v", "libvpx-vp9", "-g", 12, "-cpu-used", 8, "-deadline", "realtime"]

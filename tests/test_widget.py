@@ -22,7 +22,7 @@ from samflow.video import Video
 from samflow.widget import PromptWidget
 from samflow.widget.bundle import bundle
 from samflow.widget.later import Later
-from samflow.widget.overlay import overlay_bytes
+from samflow.widget.overlay_runs import overlay_bytes
 
 H, W = 72, 128
 

@@ -7,7 +7,7 @@ import torch
 
 from samflow.errors import SamflowError
 from samflow.xmem import XMem, load_xmem
-from samflow.xmem.loading import xmem_from_state_dict
+from samflow.xmem.xmem_checkpoint import xmem_from_state_dict
 
 
 def small(hidden_dim: int = 4) -> XMem:

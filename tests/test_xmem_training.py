@@ -9,7 +9,7 @@ import torch
 from samflow.lab.synthetic import HELD_OUT_SEEDS, DyeClip
 from samflow.lab.training import data_parallel
 from samflow.lab.training import demo_xmem as training
-from samflow.lab.training.clips import ClipBank
+from samflow.lab.training.clip_bank import ClipBank
 from samflow.lab.training.schedule import Budget, learning_rate_share
 from samflow.lab.training.sequences import Sampler, Stage
 from samflow.lab.training.xmem_evaluation import score_clip

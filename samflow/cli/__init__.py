@@ -5,7 +5,14 @@ import traceback
 
 from rich.console import Console
 
-from samflow.cli import benchmark, films, masks, notebook, results, weights  # noqa: F401 - importing them adds their commands
+from samflow.cli import (  # noqa: F401 - importing them adds their commands
+    benchmark_command,
+    film_commands,
+    mask_commands,
+    notebook_command,
+    results_commands,
+    weights_commands,
+)
 from samflow.cli.app import app
 from samflow.errors import SamflowError
 

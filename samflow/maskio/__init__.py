@@ -4,8 +4,8 @@ The layout is that of DAVIS and XMem: one PNG of mode P per frame, named by the 
 whose pixel value is the label (0 background).
 """
 
-from samflow.maskio.coco import track_to_coco
 from samflow.maskio.png import DAVIS_PALETTE, read_label_map, read_palette, write_label_map
+from samflow.maskio.run_lengths import track_to_coco
 from samflow.maskio.track import Track
 
 __all__ = [

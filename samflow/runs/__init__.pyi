@@ -1,5 +1,5 @@
-from .options import RunOptions
 from .record import Run, RunRecord
+from .run_options import RunOptions
 from .single_frame import Segmentation, segment
 from .start import check_run_folder, run
 

@@ -15,9 +15,9 @@ from samflow.errors import SamflowError
 from samflow.maskio import write_label_map
 from samflow.masks import without_labels
 from samflow.overlay import Comparison
-from samflow.runs.options import RunOptions
 from samflow.runs.record import Run, RunRecord
 from samflow.runs.resuming import load_point, remove_halves, save_point
+from samflow.runs.run_options import RunOptions
 from samflow.sam import Sam
 from samflow.strategies import (
     TITLES,

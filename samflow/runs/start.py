@@ -5,9 +5,9 @@ from pathlib import Path
 
 from samflow.errors import SamflowError
 from samflow.prompts import Prompts
-from samflow.runs.options import RunOptions
 from samflow.runs.record import ModelRecord, Run, RunRecord, VideoRecord, versions
 from samflow.runs.resuming import is_untouched, locked
+from samflow.runs.run_options import RunOptions
 from samflow.runs.runner import Runner
 from samflow.sam import Sam, load_sam
 from samflow.strategies import build_strategies, check_strategy_names, models_needed

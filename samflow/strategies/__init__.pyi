@@ -1,7 +1,7 @@
 from .base import Frame, Strategy, with_sources
 from .build import build_strategies
 from .by_color import ColorStrategy
-from .options import PromptOptions
+from .prompt_options import PromptOptions
 from .prompting import refine_labels, segment_first_frame
 from .registry import (
     BASELINE_NAMES,

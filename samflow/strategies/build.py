@@ -8,7 +8,7 @@ from importlib import import_module
 from samflow.errors import SamflowError
 from samflow.sam import Sam
 from samflow.strategies.base import Strategy
-from samflow.strategies.options import PromptOptions
+from samflow.strategies.prompt_options import PromptOptions
 from samflow.strategies.registry import REGISTRY, check_strategy_names
 from samflow.strategies.with_xmem import XMemStrategy
 from samflow.xmem import XMem

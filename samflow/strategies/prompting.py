@@ -12,7 +12,7 @@ from samflow.masks import (
 from samflow.prompts import Prompts
 from samflow.sam import Sam
 from samflow.strategies.base import Frame
-from samflow.strategies.options import PromptOptions
+from samflow.strategies.prompt_options import PromptOptions
 
 
 def segment_first_frame(

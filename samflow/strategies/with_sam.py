@@ -6,7 +6,7 @@ import numpy as np
 
 from samflow.sam import Sam
 from samflow.strategies.base import Frame, FromLatest, Strategy
-from samflow.strategies.options import PromptOptions
+from samflow.strategies.prompt_options import PromptOptions
 from samflow.strategies.prompting import refine_labels
 
 if TYPE_CHECKING:

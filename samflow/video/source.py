@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samflow.errors import SamflowError
-from samflow.video.film import FilmSource
 from samflow.video.folder import FolderSource
+from samflow.video.video_file import FilmSource
 
 
 class Source(Protocol):

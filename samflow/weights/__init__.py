@@ -1,6 +1,6 @@
 """Checkpoints: what is known by name, the cache they are fetched into, and safe loading."""
 
-from samflow.weights.loading import Checkpoint, load_checkpoint
+from samflow.weights.checkpoint import Checkpoint, load_checkpoint
 from samflow.weights.registry import (
     REGISTRY,
     CacheRow,

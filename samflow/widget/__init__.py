@@ -5,8 +5,8 @@ Everything that the page needs is in this folder, so that it works without a net
 """
 
 try:
-    from samflow.widget.compare import CompareWidget, TrackViewer, show_track
-    from samflow.widget.prompt import PromptWidget
+    from samflow.widget.compare_widget import CompareWidget, TrackViewer, show_track
+    from samflow.widget.prompt_widget import PromptWidget
 except ModuleNotFoundError as error:
     if error.name not in ("anywidget", "ipywidgets", "traitlets"):
         raise

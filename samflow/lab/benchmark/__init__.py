@@ -4,8 +4,8 @@
 tables, figures and a text.
 """
 
+from samflow.lab.benchmark.benchmark_clips import CLIPS, BenchmarkClip, choose_clips
 from samflow.lab.benchmark.clip_by_clip import BenchmarkOptions, benchmark
-from samflow.lab.benchmark.clips import CLIPS, BenchmarkClip, choose_clips
 from samflow.lab.benchmark.evaluation import lasting_drift_start
 from samflow.lab.benchmark.summary import Summary
 

@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from samflow.errors import SamflowError
 from samflow.files import write_text
-from samflow.lab.benchmark.clips import BenchmarkClip, choose_clips
+from samflow.lab.benchmark.benchmark_clips import BenchmarkClip, choose_clips
 from samflow.lab.benchmark.evaluation import evaluate
 from samflow.lab.benchmark.pages import write_pages
 from samflow.lab.benchmark.summary import Summary, summarise

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from samflow.lab.benchmark.clips import BenchmarkClip
+from samflow.lab.benchmark.benchmark_clips import BenchmarkClip
 from samflow.lab.benchmark.evaluation import (
     earliest_drift_start,
     lasting_drift_start,

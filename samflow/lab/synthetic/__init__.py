@@ -4,7 +4,7 @@
 of it, `clip` joins all frame by frame.
 """
 
-from samflow.lab.synthetic.clip import (
+from samflow.lab.synthetic.dye_clip import (
     HELD_OUT_SEEDS,
     TRAINING_SEEDS,
     VALIDATION_SEEDS,

@@ -24,7 +24,7 @@ from segment_anything.modeling import Sam as SamModel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from samflow.lab.training import data_parallel
-from samflow.lab.training.clips import BankRecipe, ClipBank, build_bank
+from samflow.lab.training.clip_bank import BankRecipe, ClipBank, build_bank
 from samflow.lab.training.decoder_start import decoder_state
 from samflow.lab.training.examples import (
     Crops,

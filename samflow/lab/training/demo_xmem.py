@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from samflow.files import atomic_path
 from samflow.lab.synthetic import TRAINING_SEEDS
 from samflow.lab.training import data_parallel
-from samflow.lab.training.clips import BankRecipe, ClipBank, build_bank
+from samflow.lab.training.clip_bank import BankRecipe, ClipBank, build_bank
 from samflow.lab.training.schedule import Budget, learning_rate_share
 from samflow.lab.training.sequences import Sampler, Stage
 from samflow.lab.training.xmem_evaluation import LOOKS, evaluate

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from samflow.lab.training.clips import ClipBank
+from samflow.lab.training.clip_bank import ClipBank
 from samflow.masks import resize_labels
 
 # logits of a mask prompt: the range of the decoder's own outputs

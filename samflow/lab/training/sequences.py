@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from samflow.lab.training.clips import ClipBank
+from samflow.lab.training.clip_bank import ClipBank
 
 
 @dataclass(frozen=True)

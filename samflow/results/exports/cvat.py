@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samflow.errors import SamflowError
-from samflow.results.exports.source import Source
+from samflow.results.exports.exported_track import Source
 
 
 def write_cvat(source: Source, folder: Path) -> None:

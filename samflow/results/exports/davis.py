@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from samflow.maskio import write_label_map
-from samflow.results.exports.source import Source
+from samflow.results.exports.exported_track import Source
 
 
 def write_davis(source: Source, folder: Path) -> None:

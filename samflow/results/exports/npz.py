@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy_format
 
-from samflow.results.exports.source import Source
+from samflow.results.exports.exported_track import Source
 
 
 def write_npz(source: Source, folder: Path) -> None:

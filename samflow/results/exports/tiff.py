@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from samflow.results.exports.source import Source
+from samflow.results.exports.exported_track import Source
 
 
 def write_tiff(source: Source, folder: Path) -> None:

@@ -9,7 +9,7 @@ from samflow.results.measures.interface import (
     interface_length,
     local_slopes,
 )
-from samflow.results.measures.options import MeasureOptions
+from samflow.results.measures.measure_options import MeasureOptions
 from samflow.results.measures.profiles import (
     edge_heights,
     intermittency,

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from samflow.results.measures.interface import box_dimension, box_sizes, fit_mask, local_slopes
-from samflow.results.measures.options import MeasureOptions
+from samflow.results.measures.measure_options import MeasureOptions
 from samflow.results.measures.profiles import layer_thickness, row_heights
 
 

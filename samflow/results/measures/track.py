@@ -38,7 +38,7 @@ from samflow.results.measures.interface import (
     interface_contours,
     interface_length,
 )
-from samflow.results.measures.options import MeasureOptions
+from samflow.results.measures.measure_options import MeasureOptions
 from samflow.results.measures.profiles import (
     edge_heights,
     intermittency,

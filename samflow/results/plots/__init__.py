@@ -6,11 +6,11 @@ Okabe and Ito, which stay apart for colour-blind readers; from the eighth line o
 dashes.
 """
 
-from samflow.results.plots.benchmark import plot_benchmark, plot_benchmark_time
-from samflow.results.plots.drift import plot_drift
-from samflow.results.plots.measures import plot_measures, plot_spread
-from samflow.results.plots.profiles import plot_box_counts, plot_profiles
-from samflow.results.plots.scores import plot_scores
+from samflow.results.plots.benchmark_plots import plot_benchmark, plot_benchmark_time
+from samflow.results.plots.drift_plots import plot_drift
+from samflow.results.plots.measure_plots import plot_measures, plot_spread
+from samflow.results.plots.profile_plots import plot_box_counts, plot_profiles
+from samflow.results.plots.score_plots import plot_scores
 from samflow.results.plots.style import save_figure
 
 __all__ = [

@@ -12,7 +12,7 @@ from samflow.files import write_text
 from samflow.results.measures import Measures, spread
 from samflow.results.report.media import png_uri, sheet_uri, video_uri
 from samflow.results.report.numbers import percent, significant
-from samflow.results.report.tables import (
+from samflow.results.report.page_tables import (
     clip_table,
     drift_table,
     frames_table,

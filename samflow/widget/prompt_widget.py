@@ -18,7 +18,7 @@ from samflow.widget.files import PromptFiles
 from samflow.widget.frames import Frames
 from samflow.widget.history import History
 from samflow.widget.later import Later
-from samflow.widget.overlay import overlay_bytes
+from samflow.widget.overlay_runs import overlay_bytes
 from samflow.widget.preview import Preview
 from samflow.widget.status import (
     WITH_POINTS,

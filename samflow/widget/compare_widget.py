@@ -17,7 +17,7 @@ from samflow.results.scoring import read_scores
 from samflow.runs import Run
 from samflow.video import Video
 from samflow.widget.bundle import bundle
-from samflow.widget.overlay import overlay_bytes
+from samflow.widget.overlay_runs import overlay_bytes
 
 # wide enough for a notebook's column; a frame then takes about 100 kB
 _MAX_WIDTH = 1280

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from samflow.results.plots.labels import column_of, narrow_label
+from samflow.results.plots.axis_labels import column_of, narrow_label
 from samflow.results.plots.style import check_tables, finish, line_styles, region_grid, regions_of
 
 _DEFAULT = ("area_fraction", "interface_length", "dimension", "upper_height_mean", "area_rate")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from samflow.files import write_text
 from samflow.maskio import track_to_coco
-from samflow.results.exports.source import Source
+from samflow.results.exports.exported_track import Source
 
 
 def write_coco(source: Source, folder: Path) -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from samflow.results.plots.labels import axis_label, column_of
+from samflow.results.plots.axis_labels import axis_label, column_of
 from samflow.results.plots.style import check_tables, finish, line_styles, region_grid, regions_of
 
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from samflow.lab.lesson.clip import Lesson
+from samflow.lab.lesson.lesson_clip import Lesson
 from samflow.overlay import Comparison, contact_sheet, evenly_spaced, overlay_labels, show_video
 from samflow.prompts import Region
 from samflow.results.metrics import drift_scores, drift_signs, score_track
 from samflow.results.plots import plot_drift, plot_scores
-from samflow.results.plots.pictures import mistake_grid, picture_grid, show_picture
+from samflow.results.plots.image_plots import mistake_grid, picture_grid, show_picture
 from samflow.video import Video, VideoWriter
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def show_scores(
     tracks : mapping of title to sequence of (H, W) uint8
         Label maps, one for each frame of the clip.
     order : sequence of str
-        Titles in the order of their colours, as in `samflow.results.plots.lines.line_panels`.
+        Titles in the order of their colours, as in `samflow.results.plots.line_plots.line_panels`.
 
     Returns
     -------

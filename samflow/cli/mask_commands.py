@@ -17,7 +17,7 @@ from samflow.cli.app import (
     console,
     split_names,
 )
-from samflow.cli.tables import print_scores
+from samflow.cli.terminal_tables import print_scores
 from samflow.errors import SamflowError
 from samflow.strategies import BASELINE_NAMES, STRATEGY_NAMES, PromptOptions
 

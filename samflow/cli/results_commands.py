@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from samflow.cli.app import app, console, split_names
-from samflow.cli.tables import print_measures, print_scores
+from samflow.cli.terminal_tables import print_measures, print_scores
 
 StrategyNames = Annotated[str | None, typer.Option(help="Comma-separated; default all.")]
 

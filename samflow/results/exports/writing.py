@@ -5,11 +5,11 @@ from pathlib import Path
 
 from samflow.errors import SamflowError
 from samflow.files import replace_folder
-from samflow.results.exports.coco import write_coco, write_coco_video
+from samflow.results.exports.coco_files import write_coco, write_coco_video
 from samflow.results.exports.cvat import write_cvat
 from samflow.results.exports.davis import write_davis
+from samflow.results.exports.exported_track import Source
 from samflow.results.exports.npz import write_npz
-from samflow.results.exports.source import Source
 from samflow.results.exports.table import write_quantities
 from samflow.results.exports.tiff import write_tiff
 from samflow.runs import Run
