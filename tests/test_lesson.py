@@ -69,7 +69,7 @@ def test_a_film_starts_at_the_frame_of_its_prompts(lesson, tmp_path):
     film = lesson.film.path
     opened = open_lesson(film, folder=tmp_path, frames=2)
     assert opened.prompts_path == tmp_path / "clip-prompts.json"
-    with pytest.raises(SamflowError, match=r"no prompts in .*clip-prompts\.json: draw them"):
+    with pytest.raises(SamflowError, match=r"nothing is drawn on clip\.mp4 yet, .*drag a box"):
         _ = opened.video
     reference = FrameReference(index=1, width=480, height=270)
     prompts = Prompts(regions=[Region(id=1, name="dye", box=(0, 0, 9, 9))], frame=reference)

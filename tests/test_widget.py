@@ -241,6 +241,19 @@ def test_every_change_is_on_disk_at_once(image, tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["prompts.json"]
 
 
+def test_while_nothing_is_drawn_the_status_says_what_to_do(image, tmp_path):
+    path = tmp_path / "prompts.json"
+    page = Page(PromptWidget(image, path=path))
+    kind, text = page.status
+    assert kind == "hint"
+    assert text.startswith("Nothing is drawn yet: drag a box around each region")
+    assert f"run the cells below: they read {path}" in text
+    page.edit("set_box", region=1, box=[1, 2, 30, 40])
+    assert page.status[0] == "ready"
+    page.edit("undo")
+    assert page.status == ("hint", text)
+
+
 def test_a_new_widget_goes_on_from_the_file(image, tmp_path):
     path = tmp_path / "prompts.json"
     Page(PromptWidget(image, path=path)).edit("set_box", region=1, box=[1, 2, 30, 40])
@@ -321,7 +334,7 @@ def test_each_frame_is_encoded_once(tmp_path, image):
     widget.observe(lambda change: told.append(change["new"]["kind"]), "_status")
     page.send("hello")
     assert sam.embedded == 1, "the frame is encoded before the first click"
-    assert told == ["encoding", "ready"]
+    assert told == ["encoding", "hint"]
     for x in range(5, 50, 5):
         page.edit("add_point", region=1, point=[x, 5], label=1)
     page.send("frame", frame=2)

@@ -24,6 +24,7 @@ from samflow.widget.status import (
     WITH_POINTS,
     WITHOUT_POINTS,
     Problems,
+    first_step,
     has_points,
     model_failure,
     points_hint,
@@ -314,7 +315,9 @@ class PromptWidget(anywidget.AnyWidget):
         """Bring the status line up to date."""
         hint, summary = None, self._files.summary
         shown = self.prompts_on(self._frame)
-        if self._preview is not None and has_points(shown):
+        if not self.prompted_frames:
+            hint = first_step(self._files.path)
+        elif self._preview is not None and has_points(shown):
             hint = None if self._use_points else points_hint(shown)
             source = WITH_POINTS if self._use_points else WITHOUT_POINTS
             summary = "  ·  ".join(filter(None, [summary, source]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from samflow.errors import SamflowError
 from samflow.prompts import Prompts
@@ -53,6 +54,12 @@ class Problems:
         if hint is not None:
             return {"kind": "hint", "text": hint}
         return {"kind": "ready", "text": summary[:1].upper() + summary[1:]}
+
+
+def first_step(path: Path | None) -> str:
+    """What to do while nothing is drawn, and what then."""
+    then = "" if path is None else f", then run the cells below: they read {path}"
+    return f"Nothing is drawn yet: drag a box around each region{then}."
 
 
 def has_points(prompts: Prompts) -> bool:

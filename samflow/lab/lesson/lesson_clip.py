@@ -50,8 +50,8 @@ class Lesson:
         """
         if not self.prompts_path.is_file():
             raise SamflowError(
-                f"there are no prompts in {self.prompts_path}: draw them with notebook 02, or "
-                "give another PROMPTS."
+                f"nothing is drawn on {self.film.name} yet, {self.prompts_path} is not there: drag "
+                "a box around each region in notebook 02's widget, then run this cell again."
             )
         prompts = Prompts.load(self.prompts_path)
         if prompts.frame.index >= len(self.film):
