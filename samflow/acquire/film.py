@@ -7,10 +7,11 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.container import InputContainer
 from numpy.typing import NDArray
 
 from samflow.errors import SamflowError
+from samflow.video import Video
+from samflow.video.index import open_film, scan_packets
 
 # the tags and the conversion must agree, or players show other colours than the film had
 ENCODING = [
@@ -77,51 +78,27 @@ def inspect_film(path: Path) -> Timing:
     """
     if not path.is_file():
         raise SamflowError(f"{path} does not exist: expected a video file.")
-    refusal = SamflowError(
-        f"{path} is not a complete video that can be read: expected a film such as an mp4. "
-        "Get it again, or convert the part that plays."
-    )
     try:
-        with av.open(str(path)) as container:
-            timing = _read_timing(container, path)
-    except av.FFmpegError as error:
-        raise refusal from error
-    if timing is None:
-        raise refusal
-    return timing
-
-
-def _read_timing(container: InputContainer, path: Path) -> Timing | None:
-    """Read the times of all packets; None when there are none, or some are missing."""
-    if not container.streams.video:
-        return None
-    stream = container.streams.video[0]
-    ticks, stored, end = [], 0, 0.0
-    for packet in container.demux():
-        tick = packet.dts if packet.pts is None else packet.pts
-        if packet.is_corrupt:
-            return None
-        if tick is None or packet.time_base is None or not packet.size:
-            continue
-        end = max(end, float((tick + (packet.duration or 0)) * packet.time_base))
-        if packet.stream.index == stream.index:
-            stored += 1
-            if not packet.is_discard:
-                ticks.append(tick)
-    kind = container.format.name
-    is_mov = kind.startswith("mov")
-    short = is_mov and stored < len(stream.index_entries)
-    # a truncated Matroska file ends without a word, long before the length in its header
-    short |= kind.startswith("matroska") and end < (container.duration or 0) / av.time_base - 0.25
-    if short or not ticks or stream.time_base is None or stream.codec_context is None:
-        return None
-    times = np.sort(np.array(ticks, np.float64)) * float(stream.time_base)
+        container, stream = open_film(path)
+        with container:
+            scan = scan_packets(container, stream)
+            start = (container.start_time or 0) / av.time_base
+            is_mov = container.format.name.startswith("mov")
+            codec = stream.codec_context.codec.canonical_name
+        if scan.truncated or not scan.ticks or stream.time_base is None:
+            raise SamflowError(f"{path} is cut short.")
+    except SamflowError as error:
+        raise SamflowError(
+            f"{path} is not a complete video that can be read: expected a film such as an mp4. "
+            "Get it again, or convert the part that plays."
+        ) from error
+    times = np.sort(np.array(scan.ticks, np.float64)) * float(stream.time_base)
     return Timing(
         times=times - times[0],
-        offset=float(times[0]) - (container.start_time or 0) / av.time_base,
+        offset=float(times[0]) - start,
         grace=float(stream.time_base) / 2 + 1e-6,
         rate=stream.average_rate or Fraction(25),
-        codec=stream.codec_context.codec.canonical_name,
+        codec=codec,
         is_mp4=is_mov and path.suffix.lower() == ".mp4",
     )
 
@@ -134,14 +111,8 @@ def is_turned(path: Path) -> bool:
 
 
 def check_decodes(path: Path) -> None:
-    """Decode the first frame and the last group of frames."""
-    times = inspect_film(path).times
-    try:
-        with av.open(str(path)) as container:
-            first = next(container.decode(video=0))
-            container.seek(int((float(first.time or 0) + times[-1]) * av.time_base))
-            last = max((frame.time or 0.0) for frame in container.decode(video=0))
-    except (av.FFmpegError, StopIteration, ValueError) as error:
-        raise SamflowError(f"{path} does not decode: get it again.") from error
-    if last - float(first.time or 0) < times[-1] - 0.5:
-        raise SamflowError(f"{path} ends at {last:.1f} s of {times[-1]:.1f} s: get it again.")
+    """Decode the first frame and the last."""
+    video = Video(path)
+    if video.damage:
+        raise SamflowError(video.damage)
+    video[0], video[-1]

@@ -1,21 +1,23 @@
 """Titled panels in a grid, with a legend and a caption under them."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from PIL import Image, ImageDraw
 
 from samflow.errors import SamflowError
 from samflow.overlay.blend import check_image
-from samflow.overlay.legend import draw_legend, entry_width, legend_lines, line_height
+from samflow.overlay.legend import Legend
 from samflow.overlay.text import (
     BACKGROUND,
     BRIGHT,
     DIM,
-    draw_text,
     fit_text,
-    font_size_for,
-    text_mask,
+    font_for,
+    load_font,
+    text_width,
 )
 
 # Height of title and gap as a share of the panel's width, for choosing the columns.
@@ -23,8 +25,8 @@ _TITLE_SHARE = 0.06
 _TARGET_ASPECT = 16 / 9
 # Films narrower than this are enlarged, so that titles can be read.
 _MIN_PANEL_WIDTH = 320
-# A panel of this width shows nothing.
-_NO_PANEL_WIDTH = 31
+# A narrower panel shows nothing.
+_NARROWEST_PANEL = 32
 
 
 def choose_columns(count: int, size: tuple[int, int]) -> int:
@@ -121,61 +123,52 @@ class PanelGrid:
         if not titles:
             raise SamflowError("nothing to show: give at least one panel.")
         self._titles = tuple(titles)
-        self._legend = tuple(legend)
+        self._entries = tuple(legend)
         self._caption = caption
         self._columns = columns or choose_columns(len(titles), image_size)
         self._rows = -(-len(titles) // self._columns)
-        self._fit(image_size, max_width)
-        self._template = self._draw_template()
-
-    def _fit(self, image_size: tuple[int, int], max_width: int) -> None:
-        """Find the widest panel, at most the image's own width, with which the whole fits."""
-        height, width = image_size
-        fits, too_wide = _NO_PANEL_WIDTH, max(width, _MIN_PANEL_WIDTH) + 1
-        while too_wide - fits > 1:
-            middle = (fits + too_wide) // 2
-            self._set_panel(middle, max(1, round(middle * height / width)))
-            if max(self.size) <= max_width:
-                fits = middle
-            else:
-                too_wide = middle
-        if fits == _NO_PANEL_WIDTH:
+        self._aspect = image_size[0] / image_size[1]
+        widths = range(_NARROWEST_PANEL, max(image_size[1], _MIN_PANEL_WIDTH) + 1)
+        fitting = bisect_right(widths, max_width, key=self._set_panel)
+        if not fitting:
             raise SamflowError(
-                f"{len(self._titles)} panels don't fit into {max_width} px: "
+                f"{len(titles)} panels don't fit into {max_width} px: "
                 "show fewer panels, or allow a larger width."
             )
-        self._set_panel(fits, max(1, round(fits * height / width)))
+        self._set_panel(widths[fitting - 1])
+        self._template = self._draw_template()
 
-    def _set_panel(self, width: int, height: int) -> None:
-        self.panel_size = (height, width)
-        self._font = font_size_for(width)
+    def _set_panel(self, width: int) -> int:
+        """Lay out panels of this width; returns the whole's longer side, px."""
+        self.panel_size = (max(1, round(width * self._aspect)), width)
+        height = self.panel_size[0]
+        self._font = font_for(width)
         self._gap = round(0.8 * self._font)
         self._title_height = round(1.9 * self._font)
         across = self._columns * (width + self._gap) + self._gap
         down = self._rows * (height + self._title_height) + (self._rows - 1) * (self._gap // 2)
         self._footer_top = down + self._gap // 2
         across += across % 2
-        # a caption stands at the right of the first legend line, or under the legend
-        caption = text_mask(self._caption, self._font).shape[1] if self._caption else 0
-        lines = legend_lines(self._legend, across - 2 * self._gap, self._font)
-        last = sum(entry_width(name, self._font) for name, _ in lines[-1]) if lines else 0
-        self._own_line = bool(caption) and last + caption > across - 2 * self._gap
-        count = len(lines) + (1 if caption and (self._own_line or not lines) else 0)
-        footer = count * line_height(self._font) + (self._gap // 2 if count else 0)
-        self._caption_middle = self._footer_top + round((count - 0.5) * line_height(self._font))
-        bottom = self._footer_top + footer if count else down + self._gap
+        self._legend = legend = Legend(self._entries, across - 2 * self._gap, self._font)
+        footer, line = legend.height, legend.line_height
+        # a caption stands at the right of the last legend line, or under the legend
+        caption = text_width(self._caption, self._font)
+        if caption and (not footer or legend.last_width + caption > across - 2 * self._gap):
+            footer += line
+        self._caption_rows = slice(self._footer_top + footer - line, self._footer_top + footer)
+        bottom = self._footer_top + footer + self._gap // 2 if footer else down + self._gap
         self.size = (bottom + bottom % 2, across)
+        return max(self.size)
 
     def _draw_template(self) -> np.ndarray:
-        canvas = np.full((*self.size, 3), BACKGROUND, np.uint8)
+        page = Image.new("RGB", self.size[::-1], BACKGROUND)
+        pen, font = ImageDraw.Draw(page), load_font(self._font, bold=True)
         for number, title in enumerate(self._titles):
             top, left = self._corner(number)
             title = fit_text(title, self.panel_size[1], self._font, bold=True)
-            middle = top - self._title_height // 2
-            draw_text(canvas, text_mask(title, self._font, bold=True), left, middle, BRIGHT)
-        room = canvas[:, : self.size[1] - self._gap]
-        draw_legend(room, self._legend, (self._gap, self._footer_top), self._font)
-        return canvas
+            pen.text((left, top - self._title_height // 2), title, BRIGHT, font, "lm")
+        self._legend.draw(pen, self._gap, self._footer_top)
+        return np.array(page)
 
     def _corner(self, number: int) -> tuple[int, int]:
         """Row and column in px where the picture of a panel begins."""
@@ -184,11 +177,7 @@ class PanelGrid:
         top = self._title_height + row * (height + self._title_height + self._gap // 2)
         return top, self._gap + column * (width + self._gap)
 
-    def compose(
-        self,
-        images: Sequence[np.ndarray],
-        caption: str = "",
-    ) -> np.ndarray:
+    def compose(self, images: Sequence[np.ndarray], caption: str = "") -> np.ndarray:
         """Fill the panels.
 
         Parameters
@@ -212,7 +201,9 @@ class PanelGrid:
             top, left = self._corner(number)
             canvas[top : top + height, left : left + width] = fit_image(image, self.panel_size)
         if caption:
-            mask = text_mask(caption, self._font)
-            left = self.size[1] - self._gap - mask.shape[1]
-            draw_text(canvas, mask, left, self._caption_middle, DIM)
+            line = canvas[self._caption_rows]
+            strip = Image.fromarray(line)
+            place = (line.shape[1] - self._gap, line.shape[0] // 2)
+            ImageDraw.Draw(strip).text(place, caption, DIM, load_font(self._font), "rm")
+            line[:] = strip
         return canvas

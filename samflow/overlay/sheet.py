@@ -1,24 +1,25 @@
 """A page with frames of several strategies: rows are strategies, columns are times."""
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from samflow.errors import SamflowError
 from samflow.files import atomic_path
 from samflow.overlay.blend import overlay_scaled
-from samflow.overlay.legend import draw_legend, legend_height
+from samflow.overlay.legend import Legend
 from samflow.overlay.panels import fit_image
 from samflow.overlay.text import (
     BACKGROUND,
     BRIGHT,
     DIM,
-    draw_text,
     fit_text,
-    font_size_for,
-    text_mask,
+    font_for,
+    load_font,
+    text_width,
 )
 from samflow.prompts import Region
 
@@ -74,9 +75,8 @@ def contact_sheet(
         raise SamflowError("nothing to show: a contact sheet needs at least one frame.")
     rows = ["film", *frames[0][2]]
     colors = {region.id: region.color for region in regions}
-    legend = [(region.name, region.color) for region in regions if not region.background]
-    page = _Page(rows, len(frames), frames[0][1].shape[:2], max_width)
-    canvas = page.draw(rows, [caption for caption, _, _ in frames], legend)
+    page = _Page(rows, [caption for caption, _, _ in frames], frames[0][1].shape[:2], max_width)
+    canvas = page.draw([(region.name, region.color) for region in regions if not region.background])
     for column, (caption, image, labels) in enumerate(frames):
         cell = fit_image(image, page.cell)
         page.place(canvas, cell, 0, column)
@@ -101,43 +101,44 @@ class _Page:
     """
 
     def __init__(
-        self, rows: Sequence[str], columns: int, size: tuple[int, int], max_width: int
+        self, rows: Sequence[str], captions: Sequence[str], size: tuple[int, int], max_width: int
     ) -> None:
-        self._rows, self._columns = len(rows), columns
-        height, width = size
-        for cell_width in range(width, 31, -1):
-            # a page is looked at as a whole: larger letters than beside a single panel
-            self._font = round(1.4 * font_size_for(cell_width))
-            self._gap = round(0.6 * self._font)
-            names = max(text_mask(name, self._font, bold=True).shape[1] for name in rows)
-            self._left = names + 2 * self._gap
-            self.width = self._left + columns * (cell_width + self._gap)
-            if self.width <= max_width:
-                self.cell = (max(1, round(cell_width * height / width)), cell_width)
-                return
-        raise SamflowError(
-            f"{columns} frames don't fit into {max_width} px: show fewer, or allow a larger width."
-        )
+        self._rows, self._captions = rows, captions
+        widths = range(32, size[1] + 1)
+        fitting = bisect_right(widths, max_width, key=self._set_cell)
+        if not fitting:
+            raise SamflowError(
+                f"{len(captions)} frames don't fit into {max_width} px: show fewer, or allow a "
+                "larger width."
+            )
+        self._width = self._set_cell(widths[fitting - 1])
+        self.cell = (max(1, round(widths[fitting - 1] * size[0] / size[1])), widths[fitting - 1])
 
-    def draw(
-        self, rows: Sequence[str], captions: Sequence[str], legend: Sequence[tuple[str, str]]
-    ) -> np.ndarray:
+    def _set_cell(self, width: int) -> int:
+        """Lay out pictures of this width; returns the page's width, px."""
+        # a page is looked at as a whole: larger letters than beside a single panel
+        self._font = font_for(width, 1.4)
+        self._gap = round(0.6 * self._font)
+        names = max(text_width(name, self._font, bold=True) for name in self._rows)
+        self._left = names + 2 * self._gap
+        return self._left + len(self._captions) * (width + self._gap)
+
+    def draw(self, entries: Sequence[tuple[str, str]]) -> np.ndarray:
         """Empty page with the names of rows and columns and the legend."""
-        room = self.width - self._left - self._gap
-        below = legend_height(legend, room, self._font)
-        bottom, _ = self._corner(self._rows, 0)
-        canvas = np.full((bottom + below + self._gap // 2, self.width, 3), BACKGROUND, np.uint8)
-        for row, name in enumerate(rows):
-            top, _ = self._corner(row, 0)
-            mask = text_mask(name, self._font, bold=True)
-            x = self._left - self._gap - mask.shape[1]
-            draw_text(canvas, mask, x, top + self.cell[0] // 2, BRIGHT)
-        for column, caption in enumerate(captions):
+        legend = Legend(entries, self._width - self._left - self._gap, self._font)
+        bottom, _ = self._corner(len(self._rows), 0)
+        height = bottom + legend.height + self._gap // 2
+        page = Image.new("RGB", (self._width, height), BACKGROUND)
+        pen, bold = ImageDraw.Draw(page), load_font(self._font, bold=True)
+        for row, name in enumerate(self._rows):
+            middle = self._corner(row, 0)[0] + self.cell[0] // 2
+            pen.text((self._left - self._gap, middle), name, BRIGHT, bold, "rm")
+        for column, caption in enumerate(self._captions):
             top, left = self._corner(0, column)
-            mask = text_mask(fit_text(caption, self.cell[1], self._font), self._font)
-            draw_text(canvas, mask, left, top // 2, DIM)
-        draw_legend(canvas[:, : self.width - self._gap], legend, (self._left, bottom), self._font)
-        return canvas
+            caption = fit_text(caption, self.cell[1], self._font)
+            pen.text((left, top // 2), caption, DIM, load_font(self._font), "lm")
+        legend.draw(pen, self._left, bottom)
+        return np.array(page)
 
     def place(self, canvas: np.ndarray, picture: np.ndarray, row: int, column: int) -> None:
         """Copy a picture of the cell's size into its place."""

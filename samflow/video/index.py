@@ -1,7 +1,7 @@
 """Which frames a film holds: their times, and where a decoder can start."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -74,14 +74,20 @@ class FrameIndex:
 
 
 @dataclass
-class _Scan:
+class Scan:
     """What the packets of a video stream say, in the order in which they are stored."""
 
-    packets: list[tuple[int | None, bool]]  # pts, keyframe; the discarded ones left out
-    stored: int  # packets, the discarded ones included
-    last_dts: int | None
-    end: float  # seconds at which the last packet of any stream ends
-    broken: bool  # a packet is incomplete, or the container can't be read on
+    packets: list[tuple[int | None, bool]] = field(default_factory=list)
+    """Time stamp and whether it is a keyframe; the discarded ones left out."""
+    ticks: list[int] = field(default_factory=list)
+    """Presentation times of these packets, or their decoding times where there are no others."""
+    stored: int = 0
+    """Packets, the discarded ones included."""
+    last_dts: int | None = None
+    end: float = 0.0
+    """Seconds at which the last packet of any stream ends."""
+    truncated: bool = False
+    """A packet is incomplete, the container can't be read on, or ends before it should."""
 
 
 def open_film(path: Path) -> tuple[InputContainer, VideoStream]:
@@ -139,8 +145,7 @@ def index_frames(path: Path) -> FrameIndex:
     """
     container, stream = open_film(path)
     with container:
-        scan = _scan_packets(container, stream)
-        truncated = scan.broken or _is_short(container, stream, scan)
+        scan = scan_packets(container, stream)
         trusted = _is_trusted(container, stream, scan)
         reorder = stream.codec_context.reorder_depth
         rate = float(stream.average_rate) if stream.average_rate else None
@@ -151,7 +156,7 @@ def index_frames(path: Path) -> FrameIndex:
         by_pts = True
     else:
         frames, by_pts = _decode_all(path, time_base, rate)
-    if truncated:
+    if scan.truncated:
         # A later packet can't be shown before its own decoding time, so all frames up to the
         # last complete packet's decoding time are there.
         if by_pts and scan.last_dts is not None:
@@ -164,7 +169,7 @@ def index_frames(path: Path) -> FrameIndex:
         )
     pts = np.array([f[0] for f in frames], np.int64)
     damage = None
-    if truncated:
+    if scan.truncated:
         seconds = float((pts[-1] - pts[0]) * time_base)
         of = f" of {duration:.2f} s" if duration > seconds + 0.01 else ""
         damage = (
@@ -175,8 +180,9 @@ def index_frames(path: Path) -> FrameIndex:
     return FrameIndex(pts, keyframes, time_base, by_pts, rate, damage)
 
 
-def _scan_packets(container: InputContainer, stream: VideoStream) -> _Scan:
-    scan = _Scan([], 0, None, 0.0, False)
+def scan_packets(container: InputContainer, stream: VideoStream) -> Scan:
+    """Read through a film's packets without decoding any."""
+    scan = Scan()
     try:
         for packet in container.demux():
             begin = packet.pts if packet.pts is not None else packet.dts
@@ -186,21 +192,20 @@ def _scan_packets(container: InputContainer, stream: VideoStream) -> _Scan:
             if packet.stream.index != stream.index or not packet.size:
                 continue
             if packet.is_corrupt:
-                scan.broken = True
+                scan.truncated = True
                 break
             scan.stored += 1
             scan.last_dts = packet.dts
             if not packet.is_discard:
                 scan.packets.append((packet.pts, packet.is_keyframe))
+                scan.ticks += [] if begin is None else [begin]
     except av.FFmpegError:
-        scan.broken = True
-    return scan
-
-
-def _is_short(container: InputContainer, stream: VideoStream, scan: _Scan) -> bool:
+        scan.truncated = True
     if container.format.name.startswith("mov") and scan.stored < len(stream.index_entries):
-        return True
-    return scan.end < _stated_seconds(container) - 0.25
+        scan.truncated = True
+    # a truncated Matroska file ends without a word, long before the length in its header
+    scan.truncated |= scan.end < _stated_seconds(container) - 0.25
+    return scan
 
 
 def _stated_seconds(container: InputContainer) -> float:
@@ -209,7 +214,7 @@ def _stated_seconds(container: InputContainer) -> float:
     return (container.duration or 0) / av.time_base
 
 
-def _is_trusted(container: InputContainer, stream: VideoStream, scan: _Scan) -> bool:
+def _is_trusted(container: InputContainer, stream: VideoStream, scan: Scan) -> bool:
     """Tell whether the packets alone say which frames come out of the decoder, and when."""
     if stream.codec_context.codec.canonical_name not in _ONE_FRAME_PER_PACKET:
         return False

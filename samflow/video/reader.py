@@ -2,10 +2,10 @@
 
 import copy
 import operator
-import queue
-import threading
 import warnings
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import overload
@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samflow.errors import SamflowError
-from samflow.video.source import Source, open_source
+from samflow.video.folder import FolderSource
+from samflow.video.video_file import FilmSource
 
-# frames that may wait for the consumer: enough to even out keyframes, 25 MB at 1080p
-_AHEAD = 4
+# frames that may wait for the consumer: enough to even out keyframes, 30 MB at 1080p
+_AHEAD = 5
 
 
 class Video:
@@ -63,7 +64,7 @@ class Video:
     """
 
     def __init__(self, path: str | Path, fps: float | None = None) -> None:
-        self._source: Source = open_source(path, fps)
+        self._source = _open_source(path, fps)
         self._indices = range(len(self._source.timestamps))
         if self._source.damage:
             warnings.warn(self._source.damage, stacklevel=2)
@@ -175,36 +176,32 @@ class Video:
         return self._view(self._indices[int(inside[0]) : int(inside[-1]) + 1])
 
 
-def _read_ahead(source: Source, indices: range) -> Iterator[NDArray[np.uint8]]:
-    """Yield frames that a thread of its own decodes, at most `_AHEAD` of them waiting."""
-    ready: queue.Queue[NDArray[np.uint8] | BaseException | None] = queue.Queue(_AHEAD)
-    stop = threading.Event()
+def _open_source(path: str | Path, fps: float | None) -> FilmSource | FolderSource:
+    """Open a film or a folder of images; refuse what is neither."""
+    path = Path(path)
+    if not path.exists():
+        raise SamflowError(f"{path} does not exist: expected a video file or a folder of images.")
+    if path.is_dir():
+        if fps is not None and not fps > 0:
+            raise SamflowError(f"fps is {fps}: expected a positive number of frames per second.")
+        return FolderSource(path, 25.0 if fps is None else fps)
+    if fps is not None:
+        raise SamflowError(f"{path} states its own frame rate: give fps for a folder only.")
+    return FilmSource(path)
 
-    def decode() -> None:
-        try:
-            own = source.reopen()
-            try:
-                for index in indices:
-                    if stop.is_set():
-                        return
-                    ready.put(own.read(index))
-            finally:
-                own.close()
-            ready.put(None)
-        except BaseException as error:
-            ready.put(error)
 
-    thread = threading.Thread(target=decode, name="samflow-decoder", daemon=True)
-    thread.start()
+def _read_ahead(source: FilmSource | FolderSource, indices: range) -> Iterator[NDArray[np.uint8]]:
+    """Yield frames that a thread of its own decodes, with a position of its own in the file."""
+    own = source.reopen()
+    decoder = ThreadPoolExecutor(1, "samflow-decoder")
+    ordered: deque[Future[NDArray[np.uint8]]] = deque()
     try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
+        for index in indices:
+            ordered.append(decoder.submit(own.read, index))
+            if len(ordered) > _AHEAD:
+                yield ordered.popleft().result()
+        while ordered:
+            yield ordered.popleft().result()
     finally:
-        stop.set()
-        # one frame may be on its way into a full queue: make room, so that the thread can end
-        while thread.is_alive():
-            while not ready.empty():
-                ready.get_nowait()
-            thread.join(timeout=0.01)
+        decoder.shutdown(cancel_futures=True)
+        own.close()

@@ -1,11 +1,12 @@
 """A film as a source of frames: decoded when asked for, exact to the frame."""
 
+import copy
 import struct
 import threading
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from samflow.errors import SamflowError
 from samflow.files import sha256_of_file
-from samflow.video.index import FrameIndex, decoded_frames, index_frames, open_film
+from samflow.video.index import decoded_frames, index_frames, open_film
 
 # exact colours cost little beside decoding, and red and blue dye are what users look at
 _SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
@@ -23,13 +24,12 @@ _SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.F
 _WORTH_A_SEEK = 12
 
 
-@dataclass(frozen=True)
-class _Turn:
-    """How stored frames become upright: first transposed, then flipped."""
+class _Turn(NamedTuple):
+    """How stored frames become upright: first transposed, then read with these steps."""
 
     transposed: bool = False
-    flip_rows: bool = False
-    flip_columns: bool = False
+    rows: int = 1
+    columns: int = 1
 
     @classmethod
     def of(cls, frame: av.VideoFrame) -> "_Turn":
@@ -40,14 +40,15 @@ class _Turn:
         # 3 x 3 in 16.16 fixed point, row vectors: x' = a x + c y, y' = b x + d y
         # (ISO/IEC 14496-12, 6.2.2)
         a, b, _, c, d = struct.unpack_from("<5i", bytes(matrix))
-        return cls(True, b < 0, c < 0) if a == d == 0 else cls(False, d < 0, a < 0)
+        transposed = a == d == 0
+        down, across = (b, c) if transposed else (d, a)
+        return cls(transposed, -1 if down < 0 else 1, -1 if across < 0 else 1)
 
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Turn an image of shape (H, W, 3), or (W, H, 3) if it comes transposed."""
         if self.transposed:
             image = image.transpose(1, 0, 2)
-        rows, columns = -1 if self.flip_rows else 1, -1 if self.flip_columns else 1
-        return np.ascontiguousarray(image[::rows, ::columns])
+        return np.ascontiguousarray(image[:: self.rows, :: self.columns])
 
 
 class FilmSource:
@@ -57,37 +58,42 @@ class FilmSource:
     ----------
     path : Path
         An existing video file.
-    twin : FilmSource, optional
-        The same film, opened before; what is known of it is not found out again.
+
+    Attributes
+    ----------
+    size : (H, W)
+        Of the frames, upright, px.
+    fps : float
+    timestamps : (T,) float64
+        Seconds from the first frame.
+    grace : float
+        Seconds by which the file may have rounded a time.
+    damage : str or None
+        One sentence about what is missing.
     """
 
-    size: tuple[int, int]
-    _turn: _Turn
-    _index: FrameIndex
-
-    def __init__(self, path: Path, twin: "FilmSource | None" = None) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._index = twin._index if twin else index_frames(path)
+        self._index = index_frames(path)
         self.fps = self._index.fps
         self.timestamps = self._index.timestamps
         self.grace = float(self._index.time_base) / 2 + 1e-6
         self.damage = self._index.damage
         self._number = {int(pts): i for i, pts in enumerate(self._index.pts)}
-        self._lock = threading.Lock()
-        # one for all frames: setting up the conversion takes as long as doing it
-        self._scaler = VideoReformatter()
-        self._rewind()
-        if twin:
-            self.size, self._turn = twin.size, twin._turn
-            return
+        self._open()
         # asked of the first frame only: PyAV 18 keeps every frame whose side data was read
         first = self._find(0)
         self._turn = _Turn.of(first)
         swapped = self._turn.transposed
         self.size = (first.width, first.height) if swapped else (first.height, first.width)
 
+    def _open(self) -> None:
+        self._lock = threading.Lock()
+        # one for all frames: setting up the conversion takes as long as doing it
+        self._scaler = VideoReformatter()
+        self._rewind()
+
     def _rewind(self) -> None:
-        self.close()
         self._container, self._stream = open_film(self.path)
         self._start()
 
@@ -134,6 +140,7 @@ class FilmSource:
             if frame is None and key > 0:
                 frame = self._seek_and_advance(int(self._index.pts[key]), index)
         if frame is None:
+            self.close()
             self._rewind()
             frame = self._advance(index)
         if frame is None:
@@ -161,12 +168,13 @@ class FilmSource:
 
     def reopen(self) -> "FilmSource":
         """Open the same film with a decoder of its own."""
-        return FilmSource(self.path, self)
+        other = copy.copy(self)
+        other._open()
+        return other
 
     def close(self) -> None:
         """Close the file."""
-        if hasattr(self, "_container"):
-            self._container.close()
+        self._container.close()
 
     def sha256(self) -> str:
         """SHA-256 of the file's bytes."""
