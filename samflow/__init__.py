@@ -2,10 +2,10 @@
 
 The house, from the ground up; a module imports from lower floors only:
 
-- `video`, `acquire`: frames in and out, download and cut; `prompts`: what the user marks;
-  `masks`: conversions of masks; `weights`: checkpoints
-- `sam`: frame to embedding, prompts to logits; `xmem`: the tracker; `maskio`: tracks on disk;
-  `overlay`: what a user looks at
+- `video`: frames in and out; `prompts`: what the user marks; `masks`: conversions of masks;
+  `weights`: checkpoints
+- `acquire`: download and cut; `sam`: frame to embedding, prompts to logits; `xmem`: the tracker;
+  `maskio`: tracks on disk; `overlay`: what a user looks at
 - `strategies`: the ways through a clip, by name
 - `runs`: strategies side by side over a video, recorded and resumed
 - `results`: what one does with a finished run: score, compare, measure, plot, report, export

@@ -10,8 +10,8 @@ ROOT = Path(__file__).parents[1] / "samflow"
 HOUSE = [
     {"errors"},
     {"files", "device"},
-    {"video", "acquire", "prompts", "masks", "weights"},
-    {"sam", "xmem", "maskio", "overlay"},
+    {"video", "prompts", "masks", "weights"},
+    {"acquire", "sam", "xmem", "maskio", "overlay"},
     {"strategies"},
     {"runs"},
     {"results"},
