@@ -31,5 +31,5 @@ def test_lines_keep_their_x_values():
     (line,) = figure.axes[0].lines
     assert line.get_xydata().tolist() == [[0.5, 1.0], [18.0, 2.0]]
     assert figure.axes[0].get_ylim()[0] == 0
-    with pytest.raises(SamflowError, match="nothing to plot"):
+    with pytest.raises(SamflowError, match="nothing to draw"):
         line_panels({})

@@ -7,10 +7,13 @@ dashes.
 """
 
 from samflow.results.plots.benchmark_plots import plot_benchmark, plot_benchmark_time
-from samflow.results.plots.drift_plots import plot_drift
-from samflow.results.plots.measure_plots import plot_measures, plot_spread
-from samflow.results.plots.profile_plots import plot_box_counts, plot_profiles
-from samflow.results.plots.score_plots import plot_scores
+from samflow.results.plots.measure_plots import (
+    plot_box_counts,
+    plot_measures,
+    plot_profiles,
+    plot_spread,
+)
+from samflow.results.plots.score_plots import plot_drift, plot_scores
 from samflow.results.plots.style import save_figure
 
 __all__ = [

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from samflow.results.plots.style import check_tables, legend, line_styles, tidy
+from samflow.results.plots.line_plots import line_panels
+from samflow.results.plots.style import check_tables
 
 _SIZE = 8
-_COLUMNS = 3
 
 
 def plot_benchmark(
@@ -94,38 +93,12 @@ def plot_benchmark_time(
         When the table is empty or lacks a column.
     """
     check_tables({"benchmark": scores}, ("clip", "strategy", "frame", score))
-    clips = list(dict.fromkeys(scores["clip"]))
-    names = list(dict.fromkeys(scores["strategy"]))
-    colored = [name for name in names if name in strong] or names
-    columns = min(_COLUMNS, len(clips))
-    rows = -(-len(clips) // columns)
-    figure = Figure(figsize=(max(3.5, 2.4 * columns), 0.9 + 1.5 * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    for axes in grid.flat[len(clips) :]:
-        axes.set_visible(False)
-    for axes, clip in zip(grid.flat, clips, strict=False):
-        part = scores[scores["clip"] == clip]
-        _draw_lines(axes, part, colored, score)
-        axes.set_title(clip, fontsize=_SIZE)
-        axes.set_ylim(-0.02, 1.02)
-        tidy(axes)
-    for axes in grid[:, 0]:
-        axes.set_ylabel(f"${score}$", fontsize=_SIZE)
-    for number in range(len(clips) - columns, len(clips)):
-        axes = grid.flat[number]
-        axes.set_xlabel("frame", fontsize=_SIZE)
-        axes.tick_params(labelbottom=True)
-    legend(figure, grid[0, 0])
-    return figure
-
-
-def _draw_lines(axes: Axes, part: pd.DataFrame, colored: Sequence[str], score: str) -> None:
-    styles = line_styles(colored)
-    others = [name for name in dict.fromkeys(part["strategy"]) if name not in colored]
-    for number, name in enumerate(others):
-        rows = part[part["strategy"] == name]
-        label = "other baselines" if number == 0 else None
-        axes.plot(rows["frame"], rows[score], color="0.75", linewidth=0.8, label=label)
-    for name in colored:
-        rows = part[part["strategy"] == name]
-        axes.plot(rows["frame"], rows[score], linewidth=1.3, label=name, **styles[name])
+    panels = {
+        str(clip): {
+            str(name): rows.set_index("frame")[score]
+            for name, rows in part.groupby("strategy", sort=False)
+        }
+        for clip, part in scores.groupby("clip", sort=False)
+    }
+    others = set(scores["strategy"]) - set(strong) if strong else ()
+    return line_panels(panels, ylabel=f"${score}$", ylim=(-0.02, 1.02), others=[*others])

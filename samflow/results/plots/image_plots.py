@@ -1,7 +1,7 @@
 """Figures made of pictures: frames, prompts, logits, mistakes."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from PIL import Image
 
 from samflow.errors import SamflowError
 from samflow.prompts import Prompts
+from samflow.results.plots.style import panel_grid
 
 if TYPE_CHECKING:
     import IPython.display
@@ -74,7 +75,7 @@ def picture_grid(
     >>> [axes.get_title() for axes in figure.axes]
     ['dark', 'light']
     """
-    figure, panels = _grid(pictures, columns, width)
+    figure, panels = _picture_grid(pictures, columns, width)
     for axes, picture in zip(panels, pictures.values(), strict=True):
         axes.imshow(picture, cmap=_GREYS, interpolation="nearest")
     return figure
@@ -107,7 +108,7 @@ def logit_grid(
     -------
     matplotlib.figure.Figure
     """
-    figure, panels = _grid(logits, columns, width)
+    figure, panels = _picture_grid(logits, columns, width)
     if limit is None:
         limit = max(float(np.abs(plane - threshold).max()) for plane in logits.values()) or 1.0
     drawn = None
@@ -148,7 +149,8 @@ def mistake_grid(
         another region, each in a colour of its own.
     """
     pictures = {title: _mark_mistakes(*three) for title, three in frames.items()}
-    figure, panels = _grid(pictures, columns, width, above=0.35)
+    figure, panels = _picture_grid(pictures, columns, width)
+    figure.set_figheight(figure.get_figheight() + 0.35)
     for axes, picture in zip(panels, pictures.values(), strict=True):
         axes.imshow(picture)
     meanings = {"missed": _MISSED, "too much": _ADDED, "wrong region": _MIXED}
@@ -191,19 +193,14 @@ def draw_prompts(axes: Axes, prompts: Prompts, points: bool = True) -> None:
                 color="white",
                 bbox={"facecolor": region.color, "edgecolor": "none", "pad": 1.5},
             )
-        if points:
-            _draw_points(axes, region.points, region.point_labels, region.color)
-    if points:
-        shared = prompts.background_points
-        _draw_points(axes, shared, [0] * len(shared), "white")
-
-
-def _draw_points(
-    axes: Axes, points: Sequence[tuple[float, float]], kinds: Sequence[int], color: str
-) -> None:
-    for (x, y), kind in zip(points, kinds, strict=True):
-        # white around a region's own colour, black around the white of shared points
-        edge = "black" if color == "white" else "white"
+    # white around a region's own colour, black around the white of shared points
+    marks = [
+        (*point, kind, region.color, "white")
+        for region in prompts.regions
+        for point, kind in zip(region.points, region.point_labels, strict=True)
+    ]
+    marks += [(*point, 0, "white", "black") for point in prompts.background_points]
+    for x, y, kind, color, edge in marks if points else ():
         marker = "o" if kind == 1 else "X"
         axes.scatter(x, y, s=80, marker=marker, color=color, edgecolors=edge, zorder=3)
 
@@ -228,23 +225,14 @@ def _mark_mistakes(image: np.ndarray, labels: np.ndarray, truth: np.ndarray) -> 
     return marked
 
 
-def _grid(
-    pictures: Mapping[str, np.ndarray], columns: int, width: float, above: float = 0.0
+def _picture_grid(
+    pictures: Mapping[str, np.ndarray], columns: int, width: float
 ) -> tuple[Figure, list[Axes]]:
     """Figure with a titled, empty panel for each picture, as high as the tallest one needs."""
-    if not pictures:
-        raise SamflowError("there is nothing to draw: give at least one picture.")
-    aspect = max(picture.shape[0] / picture.shape[1] for picture in pictures.values())
-    columns = min(columns, len(pictures))
-    rows = -(-len(pictures) // columns)
-    row_height = width / columns * aspect + _TITLE
-    figure = Figure(figsize=(width, rows * row_height + above), dpi=100)
+    columns = max(1, min(columns, len(pictures)))
+    aspect = max((p.shape[0] / p.shape[1] for p in pictures.values()), default=1.0)
+    figure, panels = panel_grid(pictures, columns, width, width / columns * aspect + _TITLE)
     figure.set_layout_engine("constrained", w_pad=0.03, h_pad=0.03)
-    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axes in panels[len(pictures) :]:
-        axes.remove()
-    del panels[len(pictures) :]
-    for axes, title in zip(panels, pictures, strict=True):
+    for axes in panels:
         axes.set_axis_off()
-        axes.set_title(title, fontsize=10)
     return figure, panels

@@ -1,12 +1,11 @@
-"""Figures of lines in a row of panels, for notebooks."""
+"""Figures of lines in panels, for notebooks and the benchmark."""
 
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from samflow.errors import SamflowError
-from samflow.results.plots.style import legend, line_styles, tidy
+from samflow.results.plots.style import legend, line_styles, panel_grid, tidy
 
 
 def line_panels(
@@ -16,8 +15,9 @@ def line_panels(
     ylabel: str = "",
     ylim: tuple[float | None, float | None] = (None, None),
     order: Sequence[str] = (),
+    others: Sequence[str] = (),
 ) -> Figure:
-    """Draw lines in panels side by side, a name in the same colour everywhere.
+    """Draw lines in panels, up to three in a row, a name in the same colour everywhere.
 
     Parameters
     ----------
@@ -30,6 +30,8 @@ def line_panels(
     order : sequence of str
         Names in the order of their colours, whether they are drawn or not, so that figures agree.
         Names that are not in it follow.
+    others : sequence of str
+        Names that are thin grey lines behind the others, with one entry in the legend.
 
     Returns
     -------
@@ -47,32 +49,33 @@ def line_panels(
     >>> figure.axes[0].lines[0].get_ydata().tolist()
     [1.0, 2.0]
     """
-    if not panels:
-        raise SamflowError("there is nothing to plot: give at least one panel.")
-    drawn = dict.fromkeys(name for lines in panels.values() for name in lines)
-    styles = line_styles([*order, *drawn])
-    figure = Figure(figsize=(min(9.0, 2.5 + 3.5 * len(panels)), 3.0), dpi=100, layout="constrained")
-    row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    for axes, (title, lines) in zip(row, panels.items(), strict=True):
-        for name, values in lines.items():
-            marker = "o" if len(values) < 13 else ""
-            axes.plot(
-                values.index,
-                values.to_numpy(),
-                label=name,
-                linewidth=1.8,
-                marker=marker,
-                markersize=4,
-                **styles[name],
-            )
-        axes.set_title(title, fontsize=10)
-        axes.set_xlabel(xlabel)
+    names = dict.fromkeys(name for lines in panels.values() for name in lines)
+    styles = line_styles([*order, *(name for name in names if name not in others)])
+    columns = max(1, min(3, len(panels)))
+    height = 3.0 if len(panels) <= columns else 2.0
+    width = min(9.0, 2.5 + 3.5 * columns)
+    figure, grid = panel_grid(
+        panels, columns, width, height, sharex=len(panels) > columns, sharey=True
+    )
+    for axes, lines in zip(grid, panels.values(), strict=True):
+        grey = [name for name in lines if name in others]
+        for number, name in enumerate(grey):
+            label = "others" if number == 0 else None
+            axes.plot(lines[name], color="0.75", linewidth=0.8, label=label)
+        for name in (name for name in lines if name not in others):
+            marker = "o" if len(lines[name]) < 13 else ""
+            (line,) = axes.plot(lines[name], marker=marker, markersize=4, **styles[name])
+            line.set(linewidth=1.8, label=name)
         axes.set_ylim(*ylim)
         tidy(axes)
         axes.tick_params(labelsize=8)
-    row[0].set_ylabel(ylabel, fontsize=9)
-    if len(drawn) > 1:
-        legend(figure, row[0])
+    for axes in grid[-columns:]:
+        axes.set_xlabel(xlabel)
+        axes.tick_params(labelbottom=True)
+    for axes in grid[::columns]:
+        axes.set_ylabel(ylabel, fontsize=9)
+    if len(names) > 1:
+        legend(figure, grid[0])
         for text in figure.legends[0].get_texts():
             text.set_fontsize(9)
     return figure

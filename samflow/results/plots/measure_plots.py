@@ -1,18 +1,24 @@
-"""Measured quantities over time, and the spread between strategies."""
+"""Measured quantities: over time, between strategies, over height, and box counts over scale."""
 
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from samflow.results.plots.axis_labels import column_of, narrow_label
-from samflow.results.plots.style import check_tables, finish, line_styles, region_grid, regions_of
+from samflow.results.plots.region_panels import (
+    RegionPanels,
+    axis_label,
+    column_of,
+    narrow_label,
+    regions_of,
+)
+from samflow.results.plots.style import check_tables
 
 _DEFAULT = ("area_fraction", "interface_length", "dimension", "upper_height_mean", "area_rate")
 # inches of a quantity's row
 _ROW = 1.0
+_TIME = "time $t$ (s)"
 
 
 def plot_measures(
@@ -46,16 +52,11 @@ def plot_measures(
     Each panel has its own y axis, so that a region's curves are not flattened by another region.
     """
     check_tables(tables, ("time_s", "region"))
-    regions, styles = regions_of(tables.values()), line_styles(tables)
-    figure, grid = _time_panels(next(iter(tables.values())), quantities, regions, names)
-    for strategy, table in tables.items():
-        for quantity, row in zip(quantities, grid, strict=True):
-            column, _ = column_of(table, quantity)
-            for region, axes in zip(regions, row, strict=True):
-                rows = table[table["region"] == region]
-                style = styles[strategy] | {"linewidth": 1.1, "label": strategy}
-                axes.plot(rows["time_s"], rows[column], **style)
-    return finish(figure, grid)
+    rows = _time_rows(next(iter(tables.values())), quantities)
+    check_tables(tables, tuple(rows))
+    panels = _time_panels(regions_of(tables.values()), rows, names)
+    panels.lines(tables, "time_s", linewidth=1.1)
+    return panels.finish(_TIME)
 
 
 def plot_spread(
@@ -73,10 +74,8 @@ def plot_spread(
         What `samflow.results.measures.spread` returns.
     truth : pandas.DataFrame, optional
         `Measures.frames` of the true track, drawn as a dashed line.
-    quantities : sequence of str
-        Names without units.
-    names : mapping of int to str, optional
-        Names of the regions for the titles.
+    quantities, names
+        As in `plot_measures`.
 
     Returns
     -------
@@ -88,47 +87,112 @@ def plot_spread(
         When the band is empty or lacks a quantity.
     """
     check_tables({"band": band}, ("time_s", "region", "quantity", "median", "low", "high"))
-    regions = regions_of([band])
-    wide = pd.DataFrame(columns=band["quantity"].unique())
-    figure, grid = _time_panels(wide, quantities, regions, names)
-    for quantity, row in zip(quantities, grid, strict=True):
-        column, _ = column_of(wide, quantity)
-        for region, axes in zip(regions, row, strict=True):
-            rows = band[(band["quantity"] == column) & (band["region"] == region)]
-            _draw_band(axes, rows)
-            if truth is not None:
-                true = truth[truth["region"] == region]
-                axes.plot(true["time_s"], true[column], "k--", linewidth=1.1, label="truth")
-    return finish(figure, grid)
+    rows = _time_rows(pd.DataFrame(columns=band["quantity"].unique()), quantities)
+    panels = _time_panels(regions_of([band]), rows, names)
+    for column, own, axes in panels.parts(band):
+        part = own[own["quantity"] == column]
+        band_of = axes.fill_between(part["time_s"], part["low"], part["high"], linewidth=0)
+        band_of.set(color="#56b4e9", alpha=0.45, label="lowest to highest")
+        axes.plot(part["time_s"], part["median"], color="#0072b2", linewidth=1.3, label="median")
+    if truth is not None:
+        for column, true, axes in panels.parts(truth):
+            axes.plot(true["time_s"], true[column], "k--", linewidth=1.1, label="truth")
+    return panels.finish(_TIME)
 
 
-def _draw_band(axes: Axes, rows: pd.DataFrame) -> None:
-    axes.fill_between(
-        rows["time_s"],
-        rows["low"],
-        rows["high"],
-        color="#56b4e9",
-        alpha=0.45,
-        linewidth=0,
-        label="lowest to highest",
-    )
-    axes.plot(rows["time_s"], rows["median"], color="#0072b2", linewidth=1.3, label="median")
+def plot_profiles(
+    profiles: Mapping[str, pd.DataFrame],
+    *,
+    names: Mapping[int, str] | None = None,
+) -> Figure:
+    """Draw the intermittency of each region over height, one line for each strategy.
+
+    Parameters
+    ----------
+    profiles : mapping of strategy name to pandas.DataFrame
+        `samflow.results.measures.Measures.profiles` of each.
+    names : mapping of int to str, optional
+        Names of the regions for the titles.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    SamflowError
+        When there is no table, or a table is empty.
+    """
+    check_tables(profiles, ("region", "intermittency"))
+    column, unit = column_of(next(iter(profiles.values())), "height")
+    rows = {column: (axis_label("height", unit), 2.2)}
+    panels = RegionPanels(regions_of(profiles.values()), rows, names, sharey=True)
+    panels.lines(profiles, "intermittency", linewidth=1.2)
+    for axes in panels.grid.flat:
+        axes.set(xlim=(-0.03, 1.03), xticks=[0, 0.5, 1], ylim=(0, None))
+    return panels.finish(r"intermittency $\gamma$")
+
+
+def plot_box_counts(
+    counts: Mapping[str, pd.DataFrame],
+    *,
+    names: Mapping[int, str] | None = None,
+) -> Figure:
+    """Draw box counts N(r) and their local slope D(r), with the fit range shaded.
+
+    Parameters
+    ----------
+    counts : mapping of strategy name to pandas.DataFrame
+        `samflow.results.measures.Measures.box_counts` of each.
+    names : mapping of int to str, optional
+        Names of the regions for the titles.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    SamflowError
+        When there is no table, or a table is empty.
+    """
+    check_tables(counts, ("region", "boxes", "local_slope", "in_fit"))
+    first = next(iter(counts.values()))
+    column, unit = column_of(first, "box")
+    rows = {"boxes": ("boxes $N(r)$", 1.6), "local_slope": ("local slope $D(r)$", 1.3)}
+    panels = RegionPanels(regions_of(counts.values()), rows, names, sharey=True)
+    for axes in panels.grid.flat:
+        axes.set_xscale("log")
+    for axes in panels.grid[0]:
+        axes.set_yscale("log")
+    drawn = {strategy: table[table["boxes"] > 0] for strategy, table in counts.items()}
+    panels.lines(drawn, column, marker="o", markersize=2, linewidth=1)
+    fitted = first[first["in_fit"]][column]
+    for axes in panels.grid.flat if len(fitted) else ():
+        axes.axvspan(fitted.min(), fitted.max(), color="0.92", zorder=0)
+    for axes in panels.grid[1]:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    low, high = panels.grid[1, 0].get_ylim()
+    # a line has slope 1: it stays in sight, and noise about it stays small
+    panels.grid[1, 0].set_ylim(min(low, 0.8), max(high, 1.6))
+    return panels.finish(axis_label("box", unit))
+
+
+def _time_rows(table: pd.DataFrame, quantities: Sequence[str]) -> dict[str, tuple[str, float]]:
+    found = [(quantity, *column_of(table, quantity)) for quantity in quantities]
+    return {column: (narrow_label(quantity, unit), _ROW) for quantity, column, unit in found}
 
 
 def _time_panels(
-    table: pd.DataFrame,
-    quantities: Sequence[str],
     regions: Sequence[int],
+    rows: Mapping[str, tuple[str, float]],
     names: Mapping[int, str] | None,
-) -> tuple[Figure, list[list[Axes]]]:
-    """Panels over time with the labels of a table's quantities."""
-    labels = [narrow_label(quantity, column_of(table, quantity)[1]) for quantity in quantities]
-    figure, grid = region_grid(regions, names, [_ROW] * len(quantities))
-    for label, row in zip(labels, grid, strict=True):
-        row[0].set_ylabel(label)
-        for axes in row:
-            axes.yaxis.set_major_locator(MaxNLocator(4))
-    for axes in grid[-1]:
-        axes.set_xlabel("time $t$ (s)")
+) -> RegionPanels:
+    panels = RegionPanels(regions, rows, names)
+    for axes in panels.grid.flat:
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+    for axes in panels.grid[-1]:
         axes.xaxis.set_major_locator(MaxNLocator(4))
-    return figure, grid
+    return panels

@@ -1,4 +1,4 @@
-"""Scores against truth, frame by frame."""
+"""Scores against truth, and drift without truth, frame by frame."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,14 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from samflow.results.plots.style import (
-    check_tables,
-    legend,
-    line_styles,
-    region_title,
-    regions_of,
-    tidy,
-)
+from samflow.results.plots.region_panels import RegionPanels, region_title, regions_of
+from samflow.results.plots.style import check_tables, legend, line_styles, tidy
 
 
 def plot_scores(
@@ -46,8 +40,7 @@ def plot_scores(
         When there is no table, a table is empty or lacks the score.
     """
     check_tables(scores, ("frame", "region", score))
-    regions = regions_of(scores.values())
-    styles = line_styles([*order, *scores])
+    regions, styles = regions_of(scores.values()), line_styles([*order, *scores])
     figure = Figure(figsize=(7.2, 5.4), layout="constrained")
     grid = figure.add_gridspec(2, len(regions), height_ratios=(2, 1.1))
     large = figure.add_subplot(grid[0, :])
@@ -70,7 +63,54 @@ def plot_scores(
     small[0].set_ylabel(f"${score}$")
     for axes in (large, *small):
         tidy(axes)
-        axes.set_ylim(low - 0.02 * (1 - low), 1 + 0.02 * (1 - low))
-        axes.set_xlabel("frame")
+        axes.set(xlabel="frame", ylim=(low - 0.02 * (1 - low), 1 + 0.02 * (1 - low)))
     legend(figure, large)
     return figure
+
+
+def plot_drift(
+    scores: pd.DataFrame,
+    *,
+    starts: pd.DataFrame | None = None,
+    threshold: float | None = None,
+    names: Mapping[int, str] | None = None,
+    order: Sequence[str] = (),
+) -> Figure:
+    """Draw the drift score of each strategy per frame, one panel for each region.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        What `samflow.results.metrics.drift_scores` returns.
+    starts : pandas.DataFrame, optional
+        What `samflow.results.metrics.drift_start` returns: drawn as a dot where drift starts.
+    threshold : float, optional
+        Drawn as a grey line: the threshold that the starts were found with.
+    names, order
+        As in `plot_scores`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    SamflowError
+        When the table is empty or lacks a column.
+    """
+    check_tables({"drift": scores}, ("frame", "strategy", "region", "drift"))
+    tables = {str(name): part for name, part in scores.groupby("strategy", sort=False)}
+    panels = RegionPanels(regions_of([scores]), {"drift": ("drift score", 1.7)}, names, sharey=True)
+    styles = panels.lines(tables, "frame", order, linewidth=1.1)
+    if starts is not None:
+        begun = starts.rename(columns={"start": "frame"})
+        begun = begun.merge(scores, on=["strategy", "region", "frame"])
+        for _, own, axes in panels.parts(begun):
+            for row in own.to_dict("records"):
+                color = styles[row["strategy"]]["color"]
+                axes.plot(row["frame"], row["drift"], "o", color=color, markersize=5)
+    for axes in panels.grid.flat:
+        axes.set_ylim(0, 1)
+        if threshold is not None:
+            axes.axhline(threshold, color="0.6", linewidth=1, zorder=1)
+    return panels.finish("frame")

@@ -1,4 +1,4 @@
-"""What all figures share: a column's width, colours, axes, labels, saving."""
+"""What all figures share: colours, axes, legend, saving."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
@@ -17,11 +17,8 @@ _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 _LINES: list[tuple[str, Any]] = [
     (color, dash) for dash, color in product(("-", (0, (4, 1.5))), _COLORS)
 ]
-# inches: one column of a journal's page, and what a region's panel needs of it
-_COLUMN, _PANEL, _MARGIN = 3.5, 1.5, 0.5
 _DPI = 300
-_SCREEN = 150
-_TICK_SIZE, _LABEL_SIZE = 7, 8
+_TICK_SIZE, LABEL_SIZE = 7, 8
 _FORMATS = {".png": "png", ".pdf": "pdf", ".svg": "svg"}
 
 
@@ -47,64 +44,37 @@ def line_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     return styles
 
 
-def region_title(region: int, names: Mapping[int, str] | None) -> str:
-    """Name of a region for a title; a dollar sign in it is no mathematics."""
-    return (names or {}).get(region, f"region {region}").replace("$", r"\$")
-
-
-def regions_of(tables: Iterable[pd.DataFrame]) -> list[int]:
-    """Regions that appear in any of the tables, in order."""
-    return sorted({int(region) for table in tables for region in table["region"].unique()})
-
-
-def region_grid(
-    regions: Sequence[int],
-    names: Mapping[int, str] | None,
-    heights: Sequence[float],
-    sharey: bool = False,
-) -> tuple[Figure, list[list[Axes]]]:
-    """Panels with a column for each region: up to two regions fit one column of a page.
+def panel_grid(
+    titles: Iterable[str], columns: int, width: float, height: float, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """Figure with a titled panel for each title.
 
     Parameters
     ----------
-    regions : sequence of int
-    names : mapping of int to str, optional
-        Names of the regions for the titles.
-    heights : sequence of float
-        Height of each row in inches.
-    sharey : bool
-        Whether the panels of a row have the same y axis. Without it each region's curve fills its
-        panel.
+    titles : iterable of str
+    columns : int
+        Panels in a row, at most.
+    width, height : float
+        Inches of the figure, and of each row.
+    **options
+        Of `Figure.subplots`.
 
-    Returns
-    -------
-    Figure, list of list of Axes
-        The panels by row, then by region; the top row has the regions' names as titles.
+    Raises
+    ------
+    SamflowError
+        When there is no title.
     """
-    width = max(_COLUMN, _MARGIN + _PANEL * len(regions))
-    # a third of an inch each for the legend and for the titles, and for the lowest row's labels
-    figure = Figure(figsize=(width, sum(heights) + 0.9), dpi=_SCREEN, layout="constrained")
-    grid = figure.subplots(
-        len(heights),
-        len(regions),
-        sharex=True,
-        sharey="row" if sharey else False,
-        squeeze=False,
-        height_ratios=heights,
-    )
-    for region, axes in zip(regions, grid[0], strict=True):
-        axes.set_title(region_title(region, names), fontsize=_LABEL_SIZE)
-    return figure, [list(row) for row in grid]
-
-
-def finish(figure: Figure, grid: list[list[Axes]]) -> Figure:
-    """Tidy all panels and give the figure the first panel's legend."""
-    for row in grid:
-        for axes in row:
-            tidy(axes)
-    figure.align_ylabels()
-    legend(figure, grid[0][0])
-    return figure
+    titles = list(titles)
+    if not titles:
+        raise SamflowError("there is nothing to draw: give at least one panel.")
+    rows = -(-len(titles) // columns)
+    figure = Figure(figsize=(width, rows * height), dpi=100, layout="constrained")
+    panels = list(figure.subplots(rows, columns, squeeze=False, **options).flat)
+    for axes in panels[len(titles) :]:
+        axes.remove()
+    for axes, title in zip(panels, titles, strict=False):
+        axes.set_title(title, fontsize=10)
+    return figure, panels[: len(titles)]
 
 
 def tidy(axes: Axes) -> None:
@@ -115,7 +85,7 @@ def tidy(axes: Axes) -> None:
     axes.tick_params(labelsize=_TICK_SIZE)
     axes.yaxis.get_offset_text().set_fontsize(_TICK_SIZE)
     for label in (axes.xaxis.label, axes.yaxis.label):
-        label.set_fontsize(_LABEL_SIZE)
+        label.set_fontsize(LABEL_SIZE)
 
 
 def legend(figure: Figure, axes: Axes) -> None:
