@@ -29,15 +29,14 @@ from samflow.lab.training.examples import (
     mask_prompt,
     spoil_mask,
 )
+from samflow.lab.training.loop import Schedule, save_weights
 from samflow.lab.training.sam_network import (
     decode,
     encode,
     enlarge,
     new_model,
     resample,
-    save_weights,
 )
-from samflow.lab.training.schedule import Budget
 from samflow.masks import labels_to_boxes, mask_to_low_res_logits
 from samflow.sam import Sam, build_sam, load_sam
 from samflow.strategies import ColorStrategy, Frame
@@ -175,11 +174,10 @@ def test_feed_back_prompts_with_the_merged_answer(bank):
 
 def test_a_few_steps_lower_the_loss_and_the_file_loads(bank, tmp_path):
     model = new_model(TINY, None, seed=0)
-    settings = Settings(
-        Budget(40), 4, MIXED_CROPS, 3e-3, 1.0, warm_up=5, averaging=0.9, snapshot_every=20
-    )
+    schedule = Schedule(40, rate=3e-3, warm_up=5, averaging=0.9, snapshot_every=20)
+    settings = Settings(4, MIXED_CROPS, decoder_share=1.0)
     steps = []
-    averaged, losses = train(model, bank, settings, lambda _, step: steps.append(step))
+    averaged, losses = train(model, bank, schedule, settings, lambda _, step: steps.append(step))
     assert steps == [20, 40]
     assert np.mean(losses[-8:]) < 0.93 * np.mean(losses[:4])
     save_weights(averaged, tmp_path / "sam.safetensors")

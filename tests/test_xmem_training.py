@@ -1,5 +1,6 @@
 """Training of XMem's demo weights: sequences, losses, the shared reading, a short run."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from samflow.lab.synthetic import HELD_OUT_SEEDS, DyeClip
 from samflow.lab.training import data_parallel
 from samflow.lab.training import demo_xmem as training
 from samflow.lab.training.clip_bank import ClipBank
-from samflow.lab.training.schedule import Budget, learning_rate_share
+from samflow.lab.training.loop import Schedule
 from samflow.lab.training.sequences import Sampler, Stage
 from samflow.lab.training.xmem_evaluation import score_clip
 from samflow.xmem import XMem, load_xmem
@@ -144,14 +145,13 @@ def test_a_short_training_lowers_the_loss_and_its_file_loads(
 ) -> None:
     stage = Stage(1.0, (48, 64), batch=2, frames=3, objects=1, max_skip=2)
     monkeypatch.setattr(training, "STAGES", (stage,))
-    monkeypatch.setattr(training, "PEAK_RATE", 2e-3)
-    monkeypatch.setattr(training, "WARM_UP", 5)
     monkeypatch.setattr(Sampler, "_recolour", lambda self, images: np.ascontiguousarray(images))
     out = tmp_path / "tiny.safetensors"
     torch.manual_seed(0)
     network = XMem(key_dim=8, value_dim=32, hidden_dim=4, width=1 / 8)
     before = plain_loss(network, stage)
-    trained = training.train(network, squares(), Budget(steps=60), 0, out)
+    schedule = Schedule(60, rate=2e-3, warm_up=5, averaging=0.995, largest_gradient=3.0)
+    trained = training.train(network, squares(), schedule, 0, out)
     assert plain_loss(network, stage) < 0.85 * before
     loaded = load_xmem(out, "cpu")
     weight = trained.decoder.pred.weight
@@ -184,17 +184,18 @@ def test_two_workers_average_their_gradients_and_share_their_buffers(tmp_path: P
 
 
 def test_a_time_budget_ends_with_the_time() -> None:
-    budget = Budget(10, minutes=2)
+    budget = Schedule(10, minutes=2)
     assert budget.progress(5, 30.0) == 0.25
-    assert Budget(steps=10).progress(5, 1e9) == 0.5
+    assert Schedule(steps=10).progress(5, 1e9) == 0.5
 
 
 def test_the_learning_rate_warms_up_and_ends_low() -> None:
-    rates = [learning_rate_share(s / 1000, s, warm_up=100) for s in range(1001)]
+    schedule = Schedule(1000, rate=1.0, warm_up=100)
+    rates = [schedule.rate_at(s / 1000, s) for s in range(1001)]
     assert rates[0] == pytest.approx(0.01)
     assert 90 <= int(np.argmax(rates)) <= 110
     assert rates[-1] == pytest.approx(0.02)
-    assert learning_rate_share(1.0, 1000, 100, last=0.25) == pytest.approx(0.25)
+    assert replace(schedule, last_share=0.25).rate_at(1.0, 1000) == pytest.approx(0.25)
 
 
 def test_scores_of_the_baselines_follow_from_the_truth() -> None:

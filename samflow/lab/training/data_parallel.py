@@ -4,6 +4,7 @@ A thread that has to wait for a core holds up every operation of its process; pr
 each other once a step only.
 """
 
+import logging
 import os
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import torch
 import torch.distributed as dist
 from torch import nn
@@ -27,6 +29,7 @@ def run_workers(target: Callable[..., Any], workers: int, *arguments: Any) -> No
         Number of processes; 1 runs it here.
     """
     if workers == 1:
+        _prepare()
         target(*arguments)
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -42,8 +45,15 @@ def _work(
     if sys.platform == "linux":  # all of them are on this machine; a host name may lead elsewhere
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     dist.init_process_group("gloo", meeting, rank=rank, world_size=workers)
+    _prepare()
     target(*arguments)
     dist.destroy_process_group()
+
+
+def _prepare() -> None:
+    cv2.setNumThreads(1)
+    level = logging.INFO if rank() == 0 else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(message)s")
 
 
 def rank() -> int:

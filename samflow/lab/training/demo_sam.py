@@ -9,9 +9,7 @@ when they are merged, and cross entropy keeps them comparable.
 """
 
 import argparse
-import itertools
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +19,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from segment_anything.modeling import Sam as SamModel
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from samflow.lab.training import data_parallel
 from samflow.lab.training.clip_bank import BankRecipe, ClipBank, build_bank
@@ -34,6 +31,7 @@ from samflow.lab.training.examples import (
     mask_prompt,
     spoil_mask,
 )
+from samflow.lab.training.loop import Schedule, save_weights, train_network, training_parser
 from samflow.lab.training.sam_network import (
     DEMO_ARCHITECTURE,
     decode,
@@ -41,9 +39,7 @@ from samflow.lab.training.sam_network import (
     enlarge,
     new_model,
     resample,
-    save_weights,
 )
-from samflow.lab.training.schedule import Budget, learning_rate_share
 from samflow.sam import load_sam
 
 log = logging.getLogger(__name__)
@@ -61,44 +57,24 @@ CROP_PICTURES, WHOLE_PICTURES = 8, 4
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train.
+    """What a step of the training sees.
 
     Parameters
     ----------
-    budget : Budget
-        When to stop; the learning rate follows its progress.
     pictures : int
         Pictures a step of one process, each with up to 3 regions; half of them are decoded a
         second time.
-    learning_rate : float
-        Highest rate of the encoder.
-    decoder_share : float
-        Share of it for the pretrained decoder.
-    weight_decay : float
-    warm_up : int
-        Steps of rising learning rate; it falls along a cosine afterwards.
-    last_share : float
-        Share of the highest rate that it falls to.
-    averaging : float
-        Decay of the exponential average of the weights, which is what is saved.
-    seed : int
     crops : Crops
         How pictures are cut.
-    snapshot_every : int
-        Steps between two snapshots.
+    decoder_share : float
+        Share of the learning rate for the pretrained decoder.
+    seed : int
     """
 
-    budget: Budget
     pictures: int
     crops: Crops
-    learning_rate: float = 8e-4
     decoder_share: float = 0.3
-    weight_decay: float = 0.02
-    warm_up: int = 150
-    last_share: float = 0.02
-    averaging: float = 0.997
     seed: int = 0
-    snapshot_every: int = 200
 
 
 def example_loss(logits: torch.Tensor, quality: torch.Tensor, example: Example) -> torch.Tensor:
@@ -175,130 +151,68 @@ def feed_back(logits: torch.Tensor, example: Example, rng: np.random.Generator) 
 def train(
     model: SamModel,
     bank: ClipBank,
+    schedule: Schedule,
     settings: Settings,
     snapshot: Callable[[SamModel, int], None] | None = None,
 ) -> tuple[SamModel, list[float]]:
-    """Train a Sam on a bank of clips.
-
-    Parameters
-    ----------
-    model : Sam
-        Changed in place.
-    bank : ClipBank
-    settings : Settings
-    snapshot : callable, optional
-        Called with the averaged model and the number of steps made.
-
-    Returns
-    -------
-    Sam
-        The exponential average of the weights along the way.
-    list of float
-        The loss of each step.
-    """
+    """Train a Sam on a bank of clips, changing it in place; see `train_network`."""
     rng = np.random.default_rng([settings.seed, data_parallel.rank()])
-    pretrained = [*model.prompt_encoder.parameters(), *model.mask_decoder.parameters()]
-    shares = (1.0, settings.decoder_share)
-    optimizer = torch.optim.AdamW(
-        [{"params": list(model.image_encoder.parameters())}, {"params": pretrained}],
-        weight_decay=settings.weight_decay,
-    )
-    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging))
-    losses: list[float] = []
-    started = time.monotonic()
-    for step in itertools.count():
-        elapsed = time.monotonic() - started
-        progress = data_parallel.agree(settings.budget.progress(step, elapsed))
-        done = progress >= 1
-        if snapshot is not None and (done or (step and step % settings.snapshot_every == 0)):
-            snapshot(averaged.module, step)
-        if done:
-            break
-        rate = settings.learning_rate * learning_rate_share(
-            progress, step, settings.warm_up, settings.last_share
-        )
-        for group, share in zip(optimizer.param_groups, shares, strict=True):
-            group["lr"] = rate * share
-        losses.append(_step(model, bank, settings, optimizer, rng))
-        averaged.update_parameters(model)
-        if step % 50 == 49:
-            seconds = (time.monotonic() - started) / (step + 1)
-            log.info("step %d loss %.4f, %.3f s/step", step + 1, np.mean(losses[-50:]), seconds)
-    return averaged.module, losses
-
-
-def _step(
-    model: SamModel,
-    bank: ClipBank,
-    settings: Settings,
-    optimizer: torch.optim.Optimizer,
-    rng: np.random.Generator,
-) -> float:
     sizes = (model.image_encoder.img_size, model.prompt_encoder.mask_input_size[0])
-    examples = [draw_example(bank, settings.crops, sizes, rng) for _ in range(settings.pictures)]
-    losses = []
-    for example, features in zip(examples, encode(model, examples).split(1), strict=True):
-        logits, quality = decode(model, features, example)
-        losses.append(example_loss(logits, quality, example))
-        if rng.random() < 0.5:
-            again = feed_back(logits[:, 0], example, rng)
-            losses.append(example_loss(*decode(model, features, again), again))
-    loss = torch.stack(losses).mean()
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    data_parallel.average_gradients(model)
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
-    return loss.item()
+
+    def loss_of(_: float) -> torch.Tensor:
+        examples = [
+            draw_example(bank, settings.crops, sizes, rng) for _ in range(settings.pictures)
+        ]
+        losses = []
+        for example, features in zip(examples, encode(model, examples).split(1), strict=True):
+            logits, quality = decode(model, features, example)
+            losses.append(example_loss(logits, quality, example))
+            if rng.random() < 0.5:
+                again = feed_back(logits[:, 0], example, rng)
+                losses.append(example_loss(*decode(model, features, again), again))
+        return torch.stack(losses).mean()
+
+    pretrained = [*model.prompt_encoder.parameters(), *model.mask_decoder.parameters()]
+    encoder = list(model.image_encoder.parameters())
+    groups = [
+        {"params": encoder, "share": 1.0, "weight_decay": 0.02},
+        {"params": pretrained, "share": settings.decoder_share, "weight_decay": 0.02},
+    ]
+    return train_network(model, groups, schedule, loss_of, snapshot)
 
 
 def train_on_crops(
     bank: ClipBank,
-    budget: Budget,
+    steps: int,
     decoder: dict[str, torch.Tensor],
     snapshot: Callable[[SamModel, int], None] | None = None,
 ) -> SamModel:
     """Train on crops of `CROP_SIZE`, then enlarge to the demo's architecture.
 
-    Parameters
-    ----------
-    bank : ClipBank
-    budget : Budget
-        The learning rate falls to a quarter only: the second stage takes over.
-    decoder : dict of str to Tensor
-        From `decoder_state`.
-    snapshot : callable, optional
-        As in `train`.
-
-    Returns
-    -------
-    Sam
+    The learning rate falls to a quarter only: the second stage takes over.
     """
     blocks = tuple(range(DEMO_ARCHITECTURE.depth))
     crop = replace(DEMO_ARCHITECTURE, image_size=CROP_SIZE, global_blocks=blocks)
     log.info("first stage: crops of %d px", CROP_SIZE)
-    pictures = max(1, CROP_PICTURES // data_parallel.workers())
-    settings = Settings(budget, pictures, SQUARE_CROPS, last_share=0.25)
-    model, _ = train(new_model(crop, decoder, seed=0), bank, settings, snapshot)
+    settings = Settings(max(1, CROP_PICTURES // data_parallel.workers()), SQUARE_CROPS)
+    schedule = Schedule(steps, rate=8e-4, warm_up=150, last_share=0.25)
+    model, _ = train(new_model(crop, decoder, seed=0), bank, schedule, settings, snapshot)
     return enlarge(model, DEMO_ARCHITECTURE)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Train, or evaluate a file, as the command line says."""
-    parser = argparse.ArgumentParser(
-        prog="python -m samflow.lab.training.demo_sam", description=__doc__
+    parser = training_parser(
+        "samflow.lab.training.demo_sam",
+        __doc__,
+        out=Path("sam_demo.safetensors"),
+        bank=Path("sam-bank"),
+        steps=WHOLE_STEPS,
+        seed=1,
     )
-    parser.add_argument("--out", type=Path, default=Path("sam_demo.safetensors"))
-    parser.add_argument("--bank", type=Path, default=Path("sam-bank"), help="rendered clips")
     parser.add_argument("--simulations", type=int, default=600, help="flows in the bank")
     parser.add_argument("--decoder", type=Path, help="wheel or .pt file with SAM's decoder")
-    parser.add_argument("--start", type=Path, help="demo weights of any size: skip stage 1")
-    parser.add_argument("--crop-steps", type=int, default=CROP_STEPS)
-    parser.add_argument("--steps", type=int, default=WHOLE_STEPS)
-    parser.add_argument("--minutes", type=float, help="second stage: this long, not --steps")
-    parser.add_argument("--seed", type=int, default=1, help="of the second stage")
-    parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")
-    parser.add_argument("--evaluate", type=Path, metavar="FILE", help="score FILE instead")
+    parser.add_argument("--crop-steps", type=int, default=CROP_STEPS, help="of stage 1 on crops")
     options = parser.parse_args(arguments)
     if options.evaluate is not None:
         from samflow.lab.training.sam_scores import report
@@ -311,34 +225,22 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _train_worker(options: argparse.Namespace, decoder: dict[str, torch.Tensor] | None) -> None:
-    first = data_parallel.rank() == 0
-    logging.basicConfig(
-        level=logging.INFO if first else logging.WARNING, format="%(asctime)s %(message)s"
-    )
-    cv2.setNumThreads(1)
     bank = build_bank(options.bank, BankRecipe(options.simulations))
 
     def snapshot(model: SamModel, step: int) -> None:
-        if not first:
-            return
         small = model.image_encoder.img_size < DEMO_ARCHITECTURE.image_size
         save_weights(enlarge(model, DEMO_ARCHITECTURE) if small else model, options.out)
         log.info("wrote %s after %d steps", options.out, step)
 
     if decoder is not None:
-        model = train_on_crops(bank, Budget(options.crop_steps), decoder, snapshot)
+        model = train_on_crops(bank, options.crop_steps, decoder, snapshot)
     else:
         model = resample(load_sam(options.start, device="cpu").model, DEMO_ARCHITECTURE)
     log.info("second stage: pictures of %d px", model.image_encoder.img_size)
-    settings = Settings(
-        Budget(options.steps, options.minutes),
-        max(1, WHOLE_PICTURES // data_parallel.workers()),
-        MIXED_CROPS,
-        learning_rate=5e-4,
-        warm_up=50,
-        seed=options.seed,
-    )
-    train(model, bank, settings, snapshot)
+    pictures = max(1, WHOLE_PICTURES // data_parallel.workers())
+    settings = Settings(pictures, MIXED_CROPS, seed=options.seed)
+    schedule = Schedule(options.steps, options.minutes, rate=5e-4, warm_up=50)
+    train(model, bank, schedule, settings, snapshot)
 
 
 if __name__ == "__main__":

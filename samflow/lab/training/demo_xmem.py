@@ -10,31 +10,23 @@ batch normalisation learns its statistics, and is frozen for the last part.
 """
 
 import argparse
-import itertools
-import logging
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from samflow.files import atomic_path
 from samflow.lab.synthetic import TRAINING_SEEDS
 from samflow.lab.training import data_parallel
 from samflow.lab.training.clip_bank import BankRecipe, ClipBank, build_bank
-from samflow.lab.training.schedule import Budget, learning_rate_share
+from samflow.lab.training.loop import Schedule, save_weights, train_network, training_parser
 from samflow.lab.training.sequences import Sampler, Stage
 from samflow.lab.training.xmem_evaluation import LOOKS, evaluate
 from samflow.xmem import load_xmem
 from samflow.xmem.network import ImageFeatures, XMem, soft_aggregate
 from samflow.xmem.reading import similarity
-
-logger = logging.getLogger(__name__)
 
 BANK = BankRecipe(
     simulations=200, first_seed=TRAINING_SEEDS.start + 500_000, shots=1, looks=2, frames=26
@@ -43,14 +35,8 @@ BANK = BankRecipe(
 
 REFERENCE_FRAMES = 3  # read at once, as in the paper
 DEEP_UPDATE_SHARE = 0.2  # of the frames, as in the paper; one memory frame in five at run time
-FROZEN_NORM_SHARE = (
-    0.25  # of the training, at the end, runs with the statistics that inference uses
-)
-SECONDS_BETWEEN_SNAPSHOTS = 300.0
-STEPS = 2400
-PEAK_RATE = 1e-3
-WARM_UP = 100  # steps
-
+# of the training, at the end, runs with the statistics that inference uses
+FROZEN_NORM_SHARE = 0.25
 
 # batches are those of each of two workers
 STAGES = (
@@ -174,83 +160,35 @@ def loss(logits: Tensor, labels: Tensor, hard_share: float) -> Tensor:
     return entropy + dice.mean()
 
 
-def train(
-    network: XMem,
-    bank: ClipBank,
-    budget: Budget,
-    seed: int,
-    out: Path,
-) -> XMem:
-    """Train a network; write its average now and then.
+def train(network: XMem, bank: ClipBank, schedule: Schedule, seed: int, out: Path) -> XMem:
+    """Train a network, from random weights or to go on with; write its average now and then.
 
-    Parameters
-    ----------
-    network : XMem
-        From random weights, or to go on with.
-    bank : ClipBank
-    budget : Budget
-        When to stop; the stages and the learning rate follow its progress.
-    seed : int
-        Of the sequences drawn.
-    out : Path
-        The file of the average, rewritten every five minutes and at the end.
-
-    Returns
-    -------
-    XMem
-        The exponential average of the weights.
+    The stages, the hardness of the loss and the learning rate follow the schedule's progress.
     """
     rng = np.random.default_rng([seed, data_parallel.rank()])
     sampler = Sampler(bank, rng)
     network = network.to(memory_format=torch.channels_last).train()
-    average = torch.optim.swa_utils.AveragedModel(
-        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995), use_buffers=True
-    )
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    plain = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=PEAK_RATE)
     ends = np.cumsum([stage.share for stage in STAGES])
-    started = saved = time.monotonic()
-    recent: list[float] = []
-    for step in itertools.count():
-        progress = data_parallel.agree(budget.progress(step, time.monotonic() - started))
-        if progress >= 1:
-            break
+
+    def loss_of(progress: float) -> Tensor:
         if progress >= 1 - FROZEN_NORM_SHARE:
             _freeze_norms(network)
-        for group in optimizer.param_groups:
-            group["lr"] = PEAK_RATE * learning_rate_share(progress, step, WARM_UP)
         stage = STAGES[min(int(np.searchsorted(ends, progress, side="right")), len(STAGES) - 1)]
         images, labels = sampler.draw(stage)
         hard = float(np.interp(progress, [0.2, 0.7], [1.0, 0.3]))
         predictions = segment_sequence(network, images, labels, stage.objects, rng)
         losses = [loss(p, labels[:, 1 + t], hard) for t, p in enumerate(predictions)]
-        total = torch.stack(losses).mean()
-        optimizer.zero_grad()
-        total.backward()
-        data_parallel.average_gradients(network)
-        nn.utils.clip_grad_norm_(network.parameters(), 3.0)
-        optimizer.step()
-        average.update_parameters(network)
-        recent.append(total.item())
-        if data_parallel.rank():
-            continue
-        if step % 20 == 19:
-            seconds = time.monotonic() - started
-            logger.info(
-                "step %d, %.0f %%, loss %.4f, %.3f s a step",
-                step + 1,
-                100 * progress,
-                np.mean(recent[-20:]),
-                seconds / (step + 1),
-            )
-        if time.monotonic() - saved > SECONDS_BETWEEN_SNAPSHOTS:
-            save(average.module, out)
-            saved = time.monotonic()
-    if data_parallel.rank() == 0:
-        save(average.module, out)
-    trained = average.module
+        return torch.stack(losses).mean()
+
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    plain = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": decayed, "share": 1.0, "weight_decay": 0.02},
+        {"params": plain, "share": 1.0, "weight_decay": 0.0},
+    ]
+    trained, _ = train_network(
+        network, groups, schedule, loss_of, lambda average, _: save_weights(average, out)
+    )
     assert isinstance(trained, XMem)
     return trained.eval()
 
@@ -264,52 +202,31 @@ def _freeze_norms(network: XMem) -> None:
             module.eval()
 
 
-def save(network: nn.Module, path: Path) -> None:
-    """Write a network's entries as safetensors, floats in float16."""
-    entries = {
-        name: (t.half() if t.is_floating_point() else t).detach().contiguous().clone()
-        for name, t in network.state_dict().items()
-    }
-    with atomic_path(path) as part:
-        save_file(entries, part)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train or evaluate from the command line."""
-    parser = argparse.ArgumentParser(description="Train XMem's demo weights on dye clips.")
-    parser.add_argument("--evaluate", metavar="FILE", help="score weights on the held-out clips")
-    parser.add_argument("--out", type=Path, default=Path("data/xmem_demo.safetensors"))
-    parser.add_argument("--bank", type=Path, default=Path("data/xmem_bank"), help="rendered clips")
-    parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--minutes", type=float, help="train for this long instead of --steps")
-    parser.add_argument("--start", metavar="FILE", help="weights to go on with")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")
+    parser = training_parser(
+        "samflow.lab.training.demo_xmem",
+        "Train XMem's demo weights on dye clips.",
+        out=Path("data/xmem_demo.safetensors"),
+        bank=Path("data/xmem_bank"),
+        steps=2400,
+        seed=0,
+    )
     options = parser.parse_args(arguments)
     if options.evaluate:
         _print_scores(load_xmem(options.evaluate, device="cpu"))
         return
     build_bank(options.bank, BANK)
-    budget = Budget(options.steps, options.minutes)
-    data_parallel.run_workers(
-        _train_worker,
-        options.workers,
-        options.bank,
-        budget,
-        options.seed,
-        options.out,
-        options.start,
-    )
+    data_parallel.run_workers(_train_worker, options.workers, options)
 
 
-def _train_worker(folder: Path, budget: Budget, seed: int, out: Path, start: str | None) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    cv2.setNumThreads(1)
-    torch.manual_seed(seed)
+def _train_worker(options: argparse.Namespace) -> None:
+    torch.manual_seed(options.seed)
     network = small_xmem()
-    if start is not None:
-        network = load_xmem(start, device="cpu").requires_grad_(True)
-    train(network, build_bank(folder, BANK), budget, seed, out)
+    if options.start is not None:
+        network = load_xmem(options.start, device="cpu").requires_grad_(True)
+    schedule = Schedule(options.steps, options.minutes, averaging=0.995, largest_gradient=3.0)
+    train(network, build_bank(options.bank, BANK), schedule, options.seed, options.out)
 
 
 def _print_scores(network: XMem) -> None:

@@ -1,15 +1,12 @@
 """The demo SAM's network while it is trained: built, resized, saved, run on examples."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from segment_anything.modeling import Sam as SamModel
 
-from samflow.files import atomic_path
 from samflow.lab.training.examples import Example
 from samflow.sam import SamArchitecture, build_sam
 
@@ -119,13 +116,6 @@ def _with_tables(
             state[key] = offsets(table.T[None], len(target))[0].T
     model.load_state_dict(state)
     return model
-
-
-def save_weights(model: torch.nn.Module, file: str | Path) -> None:
-    """Write a model's parameters as float16 safetensors."""
-    state = {key: value.detach().half().contiguous() for key, value in model.state_dict().items()}
-    with atomic_path(file) as part:
-        save_file(state, part)
 
 
 def encode(model: SamModel, examples: list[Example]) -> torch.Tensor:
