@@ -1,16 +1,19 @@
 """Results of runs side by side: one comparison video from several run folders."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from tqdm.auto import tqdm
 
 from samflow.errors import SamflowError
 from samflow.maskio import Track
 from samflow.overlay import Comparison, contact_sheet, evenly_spaced
+from samflow.prompts import Region
 from samflow.runs import Run
 from samflow.strategies import TITLES
-from samflow.video import VideoWriter
+from samflow.video import Video, VideoWriter
 
 
 def compare(
@@ -44,42 +47,82 @@ def compare(
     """
     tracks = _tracks(runs, strategies)
     clip = runs[0].clip(video_path)
-    comparison = Comparison(clip.size, list(tracks), runs[0].record.prompts.regions)
-    times = clip.timestamps - clip.timestamps[0]
-    with VideoWriter(out, comparison.size, clip.fps) as writer:
-        frames = zip(clip, *tracks.values(), strict=True)
-        for index, (image, *labels) in enumerate(tqdm(frames, total=len(clip), unit="frame")):
-            panels = dict(zip(tracks, labels, strict=True))
-            writer.write(comparison.frame(image, panels, times[index], index), times[index])
+    write_comparison(clip, tracks, runs[0].record.prompts.regions, out, progress=True)
     return Path(out)
 
 
-def run_sheet(run: Run, path: str | Path, columns: int = 4) -> Path:
-    """Write a page of evenly spaced frames of a run, one row a strategy.
+def write_comparison(
+    clip: Video,
+    tracks: Mapping[str, Iterable[Any]],
+    regions: Sequence[Region],
+    path: str | Path,
+    *,
+    film: bool = True,
+    progress: bool = False,
+) -> None:
+    """Write the overlays of some tracks side by side as a video.
 
     Parameters
     ----------
-    run : Run
-        Complete, its video where the run found it.
+    clip : Video
+    tracks : mapping of panel title to label maps
+        (H, W) uint8 for each frame of the clip.
+    regions : sequence of Region
+        Names and colours.
     path : str or Path
-        The PNG to write.
+        The mp4 to write, in full size.
+    film : bool
+        Show the plain film as first panel.
+    progress : bool
+        Show a bar.
+    """
+    comparison = Comparison(clip.size, list(tracks), regions, film=film)
+    times = clip.timestamps - clip.timestamps[0]
+    with VideoWriter(path, comparison.size, clip.fps) as writer:
+        frames = zip(clip, *tracks.values(), strict=True)
+        shown = tqdm(frames, total=len(clip), unit="frame", disable=not progress)
+        for index, (image, *maps) in enumerate(shown):
+            labels = {name: np.asarray(m, np.uint8) for name, m in zip(tracks, maps, strict=True)}
+            writer.write(comparison.frame(image, labels, times[index], index), times[index])
+
+
+def clip_sheet(
+    clip: Video,
+    tracks: Mapping[str, Any],
+    regions: Sequence[Region],
+    path: str | Path | None = None,
+    *,
+    columns: int = 4,
+    max_width: int = 2400,
+) -> np.ndarray:
+    """Draw evenly spaced frames of some tracks on one page, one row a track.
+
+    Parameters
+    ----------
+    clip : Video
+    tracks : mapping of title to sequence of (H, W) uint8
+        Label maps, one for each frame of the clip.
+    regions, path, max_width
+        As in `samflow.overlay.contact_sheet`.
     columns : int
         How many frames.
 
     Returns
     -------
-    Path
-        `path`.
+    (H, W, 3) uint8
+        RGB.
     """
-    tracks = _tracks([run])
-    clip = run.clip()
     times = clip.timestamps - clip.timestamps[0]
     frames = [
-        (f"{times[i]:.2f} s", clip[i], {title: track[i] for title, track in tracks.items()})
+        (f"{times[i]:.2f} s", clip[i], {title: maps[i] for title, maps in tracks.items()})
         for i in evenly_spaced(len(clip), columns)
     ]
-    contact_sheet(frames, run.record.prompts.regions, path)
-    return Path(path)
+    return contact_sheet(frames, regions, path, max_width=max_width)
+
+
+def run_sheet(run: Run, path: str | Path) -> None:
+    """Write a PNG page of evenly spaced frames of a complete run, one row a strategy."""
+    clip_sheet(run.clip(), _tracks([run]), run.record.prompts.regions, path)
 
 
 def _tracks(runs: Sequence[Run], strategies: Sequence[str] | None = None) -> dict[str, Track]:

@@ -8,12 +8,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from samflow.lab.lesson.lesson_clip import Lesson
-from samflow.overlay import Comparison, contact_sheet, evenly_spaced, overlay_labels, show_video
+from samflow.overlay import overlay_labels, show_video
 from samflow.prompts import Region
 from samflow.results.metrics import drift_scores, drift_signs, score_track
 from samflow.results.plots import plot_drift, plot_scores
 from samflow.results.plots.image_plots import mistake_grid, picture_grid, show_picture
-from samflow.video import Video, VideoWriter
+from samflow.results.side_by_side import clip_sheet, write_comparison
+from samflow.video import Video
 
 if TYPE_CHECKING:
     import IPython.display
@@ -103,12 +104,8 @@ def show_sheet(
     IPython.display.Image
         Shown when it is the last value of a cell.
     """
-    times = video.timestamps - video.timestamps[0]
-    frames = [
-        (f"{times[i]:.2f} s", video[i], {name: maps[i] for name, maps in tracks.items()})
-        for i in evenly_spaced(len(video), columns)
-    ]
-    return show_picture(contact_sheet(frames, regions, max_width=max_width), quality=75)
+    sheet = clip_sheet(video, tracks, regions, columns=columns, max_width=max_width)
+    return show_picture(sheet, quality=75)
 
 
 def show_tracks(
@@ -142,10 +139,5 @@ def show_tracks(
     IPython.display.Video
         Shown when it is the last value of a cell.
     """
-    comparison = Comparison(video.size, list(tracks), regions, film=film)
-    times = video.timestamps - video.timestamps[0]
-    with VideoWriter(path, comparison.size, video.fps) as writer:
-        for index, image in enumerate(video):
-            labels = {name: np.asarray(maps[index], np.uint8) for name, maps in tracks.items()}
-            writer.write(comparison.frame(image, labels, times[index], index), times[index])
+    write_comparison(video, tracks, regions, path, film=film)
     return show_video(path, max_mb)

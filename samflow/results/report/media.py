@@ -4,17 +4,16 @@ import base64
 import io
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from samflow.errors import SamflowError
-from samflow.overlay import contact_sheet, evenly_spaced
 from samflow.overlay.inline import video_within
+from samflow.results.side_by_side import clip_sheet
 from samflow.runs import Run
 from samflow.video import Video
 
-# frames on the contact sheet, and its width in px: legible on a printed page
-_FRAMES, _SHEET_WIDTH = 4, 1600
+# px: legible on a printed page
+_SHEET_WIDTH = 1600
 
 
 def png_uri(path: Path) -> str:
@@ -37,12 +36,8 @@ def video_uri(path: Path, max_mb: float) -> str | None:
 
 def sheet_uri(run: Run, clip: Video) -> str:
     """Give some frames of the clip under each strategy as one JPEG."""
-    frames = []
-    for index in evenly_spaced(len(clip), _FRAMES):
-        seconds = clip.timestamps[index] - clip.timestamps[0]
-        labels = {name: run.track(name)[index] for name in run.strategies}
-        frames.append((f"{seconds:.2f} s", np.asarray(clip[index]), labels))
-    sheet = contact_sheet(frames, run.record.prompts.regions, max_width=_SHEET_WIDTH)
+    tracks = {name: run.track(name) for name in run.strategies}
+    sheet = clip_sheet(clip, tracks, run.record.prompts.regions, max_width=_SHEET_WIDTH)
     stream = io.BytesIO()
     Image.fromarray(sheet).save(stream, "JPEG", quality=85)
     return data_uri(stream.getvalue(), "image/jpeg")
