@@ -19,12 +19,7 @@ _NEEDED = ("jupyterlab", "ipywidgets", "anywidget")
 
 
 def notebooks_folder() -> Path:
-    """Folder of the notebooks that came with samflow.
-
-    Returns
-    -------
-    Path
-        Inside the installed package, or the repository's own folder in a working tree.
+    """Folder of the notebooks that came with samflow, in the package or in a working tree.
 
     Raises
     ------
@@ -49,13 +44,8 @@ def notebooks_folder() -> Path:
 class Copies:
     """What `copy_notebooks` found and did, by file name in order.
 
-    Parameters
-    ----------
-    folder : Path
-    written : tuple of str
-        Notebooks that were not there, or were there as an older samflow had written them.
-    kept : tuple of str
-        Notebooks that the user changed, left as they are.
+    `written` were not there, or as an older samflow had written them; `kept` are those that the
+    user changed.
     """
 
     folder: Path
@@ -66,19 +56,7 @@ class Copies:
 def copy_notebooks(out: str | Path) -> Copies:
     """Copy samflow's notebooks into a folder, and leave those that the user changed.
 
-    Parameters
-    ----------
-    out : str or Path
-        The user's folder. The folder of the notebooks themselves is left alone.
-
-    Returns
-    -------
-    Copies
-
-    Raises
-    ------
-    SamflowError
-        When the folder can't be written.
+    The folder of the notebooks themselves is left alone; one that can't be written is refused.
     """
     source, folder = notebooks_folder(), Path(out)
     if folder.exists() and not folder.is_dir():
@@ -120,18 +98,10 @@ def missing_packages() -> list[str]:
 def open_jupyterlab(
     folder: Path, port: int | None = None, browser: bool = True, options: Sequence[str] = ()
 ) -> None:
-    """Serve a folder with JupyterLab until it is stopped (Ctrl+C).
+    """Serve a folder of notebooks with JupyterLab until it is stopped (Ctrl+C).
 
-    Parameters
-    ----------
-    folder : Path
-        With the notebooks; the first one is opened.
-    port : int, optional
-        By default Jupyter takes its own, or the next free one.
-    browser : bool
-        Open a window of the user's browser; otherwise the address is only told.
-    options : sequence of str
-        Further options for JupyterLab.
+    The first notebook is opened, in a window of the user's `browser`; otherwise the address is only
+    told. Without a `port` Jupyter takes its own, or the next free one. `options` are JupyterLab's.
 
     Raises
     ------

@@ -62,19 +62,8 @@ def write_comparison(
 ) -> None:
     """Write the overlays of some tracks side by side as a video.
 
-    Parameters
-    ----------
-    clip : Video
-    tracks : mapping of panel title to label maps
-        (H, W) uint8 for each frame of the clip.
-    regions : sequence of Region
-        Names and colours.
-    path : str or Path
-        The mp4 to write, in full size.
-    film : bool
-        Show the plain film as first panel.
-    progress : bool
-        Show a bar.
+    `tracks` has the label maps (H, W) uint8 of the clip's frames by panel title, `regions` names
+    and colours; `film` shows the plain film as first panel, `progress` a bar.
     """
     comparison = Comparison(clip.size, list(tracks), regions, film=film)
     times = clip.timestamps - clip.timestamps[0]
@@ -95,22 +84,10 @@ def clip_sheet(
     columns: int = 4,
     max_width: int = 2400,
 ) -> np.ndarray:
-    """Draw evenly spaced frames of some tracks on one page, one row a track.
+    """Draw evenly spaced frames of some tracks on one page, one row a track: (H, W, 3) uint8 RGB.
 
-    Parameters
-    ----------
-    clip : Video
-    tracks : mapping of title to sequence of (H, W) uint8
-        Label maps, one for each frame of the clip.
-    regions, path, max_width
-        As in `samflow.overlay.contact_sheet`.
-    columns : int
-        How many frames.
-
-    Returns
-    -------
-    (H, W, 3) uint8
-        RGB.
+    `tracks` has the label maps (H, W) uint8 of the clip's frames by title; `regions`, `path` and
+    `max_width` are as in `samflow.overlay.contact_sheet`.
     """
     times = clip.timestamps - clip.timestamps[0]
     frames = [

@@ -13,18 +13,9 @@ _GENTLE = replace(Look.demo(), wall=_GREY_WALL)
 
 @dataclass(frozen=True)
 class BenchmarkClip:
-    """One clip of the benchmark.
+    """One clip of the benchmark: its name, what is hard about it, and how it is made.
 
-    Parameters
-    ----------
-    name : str
-        Short name, also of its folder.
-    difficulty : str
-        What is hard about it, in a few words.
-    seed : int
-        Of `samflow.lab.synthetic.HELD_OUT_SEEDS`, which no training uses.
-    look : Look
-    scene : Scene
+    The seed is one of `samflow.lab.synthetic.HELD_OUT_SEEDS`, which no training uses.
     """
 
     name: str

@@ -28,18 +28,11 @@ _BAND_STEP = 5
 
 
 def evaluate(run: Run, truth: Track, folder: Path) -> None:
-    """Judge a finished run; the folder appears complete or not at all.
+    """Judge a finished run against its clip's truth; the folder appears complete or not at all.
 
-    Parameters
-    ----------
-    run : Run
-        Over a clip of the benchmark.
-    truth : Track
-        Its true label maps.
-    folder : Path
-        Where `scores.csv` (J and F of each strategy, region and frame), `drift.csv` (drift scores
-        without truth, in the group of all strategies and in that of SAM and XMem) and `bands.csv`
-        (how often the spread between strategies holds the true value) are written.
+    In it are `scores.csv` (J and F of each strategy, region and frame), `drift.csv` (drift scores
+    without truth, in the group of all strategies and in that of SAM and XMem) and `bands.csv`
+    (how often the spread between strategies holds the true value).
     """
     groups = strategy_groups(run.strategies)
     score(run, truth)
@@ -94,30 +87,16 @@ def lasting_drift_start(scores: pd.DataFrame) -> int | None:
 
 
 def earliest_drift_start(drift: pd.DataFrame) -> pd.Series:
-    """Frame where drift starts without truth: each strategy's earliest region, missing for none.
-
-    Parameters
-    ----------
-    drift : pandas.DataFrame
-        Columns `frame`, `strategy`, `region`, `drift` of one group.
-    """
+    """Frame where drift starts without truth: each strategy's earliest region, missing for none."""
     return drift_start(drift).groupby("strategy", sort=False)["start"].min()
 
 
 def seconds_per_frame(run: Run) -> pd.DataFrame:
-    """What a frame costs each strategy.
+    """What a frame costs each strategy: `own_seconds` and `seconds`, indexed by strategy.
 
-    Parameters
-    ----------
-    run : Run
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index: strategy. `own_seconds`: the strategy's own stage in `run.json`; `seconds`: with the
-        stages that it needs and shares with others: `sam encode` for those that use SAM on every
-        frame, `xmem` for those that refine XMem. The first frame, decoding and writing are left
-        out.
+    `own_seconds` are those of the strategy's own stage in `run.json`; `seconds` have the stages
+    that it needs and shares with others: `sam encode` for those that use SAM on every frame,
+    `xmem` for those that refine XMem. The first frame, decoding and writing are left out.
     """
     spent, frames = run.record.seconds, run.record.video.frames
     steps = frames - 1

@@ -54,12 +54,9 @@ class Summary:
     def winners(self) -> pd.DataFrame:
         """Give the best by mean J on each clip.
 
-        Returns
-        -------
-        pandas.DataFrame
-            `clip`, `winner`, `J`, `baseline_wins`, and the best strategy and the best baseline with
-            their J: `strategy`, `strategy_J`, `baseline`, `baseline_J`; missing where the benchmark
-            has none of the kind.
+        Columns `clip`, `winner`, `J`, `baseline_wins`, and the best strategy and the best baseline
+        with their J: `strategy`, `strategy_J`, `baseline`, `baseline_J`; missing where the
+        benchmark has none of the kind.
         """
         rows = []
         for clip, part in self.table.groupby("clip", sort=False):
@@ -79,16 +76,7 @@ def _best(part: pd.DataFrame) -> dict[str, Any]:
 
 
 def summarise(folder: Path, clips: Sequence[BenchmarkClip], failures: Mapping[str, str]) -> Summary:
-    """Read the results of some clips and join them.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the benchmark.
-    clips : sequence of BenchmarkClip
-        All done.
-    failures : mapping of str to str
-        Clips that are not, and why.
+    """Read the results of some clips and join them; `failures` says why others are missing.
 
     Returns
     -------
@@ -154,20 +142,10 @@ def _rows(
 def drift_correlation(drift: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """Spearman's rank correlation of the drift score without truth with the true loss 1 - J.
 
-    Parameters
-    ----------
-    drift : pandas.DataFrame
-        `clip`, `group`, `strategy`, `region`, `frame`, `drift`.
-    scores : pandas.DataFrame
-        `clip`, `strategy`, `region`, `frame`, `J`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row for each group: `group`, `overall` (over all values of all clips), `within_clip` and
-        `within_series` (median over clips, and over single strategies and regions of a clip; those
-        where either is constant don't count), `values` (how many). First frames are left out: the
-        score knows no change there.
+    One row for each group: `group`, `overall` (over all values of all clips), `within_clip` and
+    `within_series` (median over clips, and over single strategies and regions of a clip; those
+    where either is constant don't count), `values` (how many). First frames are left out: the
+    score knows no change there.
     """
     keys = ["clip", "strategy", "region", "frame"]
     joined = drift.merge(scores[[*keys, "J"]], on=keys)
@@ -201,17 +179,9 @@ def _median_spearman(table: pd.DataFrame, keys: list[str]) -> float:
 def join_bands(bands: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Share of frames of all clips on which the band between strategies holds the true value.
 
-    Parameters
-    ----------
-    bands : sequence of pandas.DataFrame
-        Of each clip: `clip`, `group`, `quantity`, `region`, `coverage`, `relative_width`, `frames`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row for each group and quantity: `coverage` and `relative_width` (band over true value),
-        means weighted by frames, `lowest_clip` and `lowest_coverage` (the clip with the lowest
-        coverage), `frames` (frames times regions looked at).
+    One row for each group and quantity: `coverage` and `relative_width` (band over true value),
+    means weighted by frames, `lowest_clip` and `lowest_coverage` (the clip with the lowest
+    coverage), `frames` (frames times regions looked at).
     """
     table = pd.concat(bands, ignore_index=True)
     rows = []

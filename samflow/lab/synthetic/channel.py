@@ -51,18 +51,7 @@ class Channel:
         )
 
     def wall(self, x: np.ndarray) -> np.ndarray:
-        """Height of the bottom wall's surface, downwards from the upper edge.
-
-        Parameters
-        ----------
-        x : ndarray
-            Positions along the channel, in picture heights.
-
-        Returns
-        -------
-        ndarray
-            Same shape, in picture heights.
-        """
+        """Height of the bottom wall's surface at `x`, downwards; all in picture heights."""
         cycle = (x / self.wavelength + self.phase) % 1.0
         profile = {
             "sine": 0.5 - 0.5 * np.cos(2 * np.pi * cycle),

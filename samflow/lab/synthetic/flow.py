@@ -113,13 +113,7 @@ class Flow:
         return self._mean + self._window * waves[:h, :w]
 
     def velocity(self, time: float) -> tuple[np.ndarray, np.ndarray]:
-        """Velocity at `time` (steps).
-
-        Returns
-        -------
-        u, v : (h, w) float32 ndarray
-            Along x and y, in simulation pixels per step: u = d psi / dy, v = -d psi / dx.
-        """
+        """Velocity (u, v) at `time` (steps), (h, w) float32 each, in simulation pixels per step."""
         psi = self.stream(time)
         return np.gradient(psi, 2.0, axis=0), -np.gradient(psi, 2.0, axis=1)
 
@@ -133,15 +127,6 @@ class DyeSimulation:
         Everything random is drawn from it.
     size : (int, int)
         (H, W) of the picture in pixels.
-
-    Attributes
-    ----------
-    channel : Channel
-        Walls and bands.
-    flow : Flow
-        The velocity.
-    time : int
-        Steps made so far.
     """
 
     def __init__(self, rng: np.random.Generator, size: tuple[int, int]) -> None:
@@ -214,13 +199,7 @@ class DyeSimulation:
         self._concentration[:, fresh] = self._entering_concentration(np.array([float(self.time)]))
 
     def fields(self) -> tuple[np.ndarray, np.ndarray]:
-        """Give the picture's part of both fields.
-
-        Returns
-        -------
-        eta, concentration : (H, W) float32 ndarray
-            In [0, 1], and in about [0, 1].
-        """
+        """Give eta, in [0, 1], and the concentration, in about [0, 1]: (H, W) float32."""
         height, width = self.size
         cut = slice(self._inflow, self._inflow + round(width * self.height / height))
         picture = (self._eta[: self.height, cut], self._concentration[: self.height, cut])
@@ -232,13 +211,7 @@ class DyeSimulation:
         return eta, concentration
 
     def labels(self) -> np.ndarray:
-        """Give the exact label map.
-
-        Returns
-        -------
-        (H, W) uint8 ndarray
-            0 background, 1 upper dye, 2 lower dye, 3 bottom surface.
-        """
+        """Give the exact label map (H, W) uint8, as in `DyeClip`."""
         height, width = self.size
         eta = self.fields()[0]
         first, second, third, last = self.channel.bands

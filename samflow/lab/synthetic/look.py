@@ -150,16 +150,9 @@ def _near(color: Color, spread: float, rng: np.random.Generator) -> Color:
 
 
 class Painter:
-    """Paints simulated states in one look.
+    """Paints simulated states in one look, in pictures of `size` (H, W).
 
-    Parameters
-    ----------
-    look : Look
-        The look.
-    size : (int, int)
-        (H, W) of the pictures.
-    seed : int
-        Of everything random in the look: textures, and grain and dust of each frame.
+    The seed decides everything random in it: textures, and grain and dust of each frame.
     """
 
     def __init__(self, look: Look, size: tuple[int, int], seed: int) -> None:
@@ -196,25 +189,11 @@ class Painter:
         circles: np.ndarray | None = None,
         shift: tuple[int, int] = (0, 0),
     ) -> np.ndarray:
-        """Paint one frame.
+        """Paint one frame, (H, W, 3) uint8 RGB.
 
-        Parameters
-        ----------
-        labels : (H, W) uint8 ndarray
-            From `DyeSimulation.labels`.
-        concentration : (H, W) float32 ndarray
-            From `DyeSimulation.fields`, about 0..1.
-        index : int
-            Number of the frame; grain, dust and flicker follow from it and the seed alone.
-        circles : (N, 3) float ndarray, optional
-            Bubbles, from `Scene.circles`.
-        shift : (int, int)
-            Of the camera, from `Scene.shift`.
-
-        Returns
-        -------
-        (H, W, 3) uint8 ndarray
-            RGB.
+        `labels` (H, W) uint8 and `concentration` (H, W) float32 come from `DyeSimulation`, bubbles
+        `circles` (N, 3) and the camera's `shift` from `Scene`. Grain, dust and flicker follow from
+        the frame's number `index` and the seed alone.
         """
         rng = np.random.default_rng([self.seed, index])
         image = self._matter(labels, concentration)

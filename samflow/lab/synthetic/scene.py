@@ -58,19 +58,9 @@ class Scene:
         return concentration > _CONCENTRATION.inv_cdf(self.gaps)
 
     def circles(self, size: tuple[int, int], seed: int, index: int) -> np.ndarray:
-        """Bubbles on a frame.
+        """Bubbles on frame `index` of a clip: (N, 3) float, x, y of the centre and radius, px.
 
-        Parameters
-        ----------
-        size : (int, int)
-            (H, W) of the picture.
-        seed, index : int
-            Of the clip, and number of the frame: everything follows from them.
-
-        Returns
-        -------
-        (N, 3) float ndarray
-            x, y of the centre and radius, px.
+        Everything follows from the clip's seed and the frame's number.
         """
         height, width = size
         rng = np.random.default_rng([seed, _STREAMS["bubbles"]])

@@ -20,22 +20,9 @@ STEPS_BETWEEN_SHOTS = 30
 
 @dataclass(frozen=True)
 class BankRecipe:
-    """What a bank holds.
+    """What a bank holds: `shots` moments of each of `simulations` flows, each in `looks` looks.
 
-    Parameters
-    ----------
-    simulations : int
-        Number of flows.
-    first_seed : int
-        Of the first flow; the others follow.
-    shots : int
-        Moments taken from each flow.
-    looks : int
-        Looks painted of each shot. `simulations * shots * looks` is the number of clips.
-    frames : int
-        Consecutive frames of each shot.
-    size : (int, int)
-        (H, W) of the pictures.
+    Seeds of the flows follow `first_seed`; a clip has `frames` consecutive frames of `size` (H, W).
     """
 
     simulations: int
@@ -55,12 +42,8 @@ class BankRecipe:
 class ClipBank:
     """Rendered clips, read from disk as they are used.
 
-    Parameters
-    ----------
-    images : (clips, frames, H, W, 3) uint8 ndarray
-        RGB.
-    labels : (clips, frames, H, W) uint8 ndarray
-        0 background, 1 upper dye, 2 lower dye, 3 bottom surface.
+    `images` (clips, frames, H, W, 3) uint8 are RGB; `labels` (clips, frames, H, W) uint8 are
+    0 background, 1 upper dye, 2 lower dye, 3 bottom surface.
     """
 
     images: np.ndarray
@@ -71,21 +54,10 @@ class ClipBank:
 
 
 def render_clips(seed: int, recipe: BankRecipe) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Render the clips of one flow.
+    """Yield the clips of one flow: images (frames, H, W, 3) and labels (frames, H, W), uint8.
 
-    Parameters
-    ----------
-    seed : int
-        Of the flow and of its looks; a quarter of the looks are the demo's.
-    recipe : BankRecipe
-        Its shots, looks, frames and size.
-
-    Yields
-    ------
-    images : (frames, H, W, 3) uint8 ndarray
-        RGB.
-    labels : (frames, H, W) uint8 ndarray
-        The truth; the looks of one shot share it.
+    The seed decides the flow and its looks, a quarter of which are the demo's. The looks of one
+    shot share the truth.
     """
     rng = np.random.default_rng([seed, 0])
     simulation = DyeSimulation(rng, recipe.size)
@@ -117,25 +89,10 @@ def _render_into(folder: Path, recipe: BankRecipe, number: int) -> None:
 
 
 def build_bank(folder: str | Path, recipe: BankRecipe, workers: int = 2) -> ClipBank:
-    """Render a bank, or open the one that is there.
+    """Render a bank into a folder, or open the one that is there.
 
-    Parameters
-    ----------
-    folder : str or Path
-        Where the bank lies; a bank of another recipe in it is replaced.
-    recipe : BankRecipe
-        What to render.
-    workers : int
-        Processes.
-
-    Returns
-    -------
-    ClipBank
-        Memory-mapped: only the clips in use take memory.
-
-    Notes
-    -----
-    The same recipe gives the same bytes for any number of workers.
+    A bank of another recipe is replaced. The clips are memory-mapped: only those in use take
+    memory. The same recipe gives the same bytes for any number of workers, which are processes.
     """
     folder = Path(folder)
     record = folder / "recipe.json"

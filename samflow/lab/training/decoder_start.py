@@ -21,18 +21,7 @@ PARTS = {"PromtEncoder": "prompt_encoder", "MaskDecoder": "mask_decoder"}
 
 
 def download_wheel(folder: str | Path) -> Path:
-    """Download the wheel that holds the decoder with pip, unless it is in `folder` already.
-
-    Parameters
-    ----------
-    folder : str or Path
-        A cache.
-
-    Returns
-    -------
-    Path
-        The wheel. The package is not installed.
-    """
+    """Download the wheel that holds the decoder with pip, unless it is in `folder` already."""
     folder = Path(folder)
     if not list(folder.glob("segment_everything-*.whl")):
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet"]
@@ -47,22 +36,10 @@ def download_wheel(folder: str | Path) -> Path:
 
 
 def decoder_state(file: str | Path | None = None) -> dict[str, torch.Tensor]:
-    """Read the decoder's start.
+    """Read the decoder's start, with the names that `segment_anything`'s `Sam` gives its tensors.
 
-    Parameters
-    ----------
-    file : str or Path, optional
-        The wheel, or `Prompt_guided_Mask_Decoder.pt` itself; without it the wheel is downloaded.
-
-    Returns
-    -------
-    dict of str to Tensor
-        With the names that `segment_anything`'s `Sam` gives them.
-
-    Raises
-    ------
-    SamflowError
-        When the file holds something else, or differs from the hash in the model card.
+    `file` is the wheel, or `Prompt_guided_Mask_Decoder.pt` itself; without it the wheel is
+    downloaded. What is not the file of the model card's hash is refused.
     """
     if file is None:
         file = download_wheel(Path(tempfile.gettempdir()) / "samflow-decoder-start")

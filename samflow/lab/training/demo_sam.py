@@ -57,18 +57,10 @@ CROP_PICTURES, WHOLE_PICTURES = 8, 4
 
 @dataclass(frozen=True)
 class Settings:
-    """What a step of the training sees.
+    """What a step of one process sees: `pictures` cut as `crops`, each with up to 3 regions.
 
-    Parameters
-    ----------
-    pictures : int
-        Pictures a step of one process, each with up to 3 regions; half of them are decoded a
-        second time.
-    crops : Crops
-        How pictures are cut.
-    decoder_share : float
-        Share of the learning rate for the pretrained decoder.
-    seed : int
+    Half of them are decoded a second time. The pretrained decoder learns at `decoder_share` of the
+    rate.
     """
 
     pictures: int
@@ -81,19 +73,7 @@ def example_loss(logits: torch.Tensor, quality: torch.Tensor, example: Example) 
     """Loss of one example: single mask + 0.2 * best of three + error of the expected IoU.
 
     Masks are compared at twice the resolution of the logits, without the padding. Each mask costs
-    2 * cross entropy + dice.
-
-    Parameters
-    ----------
-    logits, quality : Tensor
-        From `decode`.
-    example : Example
-        With the truth.
-
-    Returns
-    -------
-    Tensor
-        Scalar.
+    2 * cross entropy + dice. `logits` and `quality` are from `decode`.
     """
     side = 2 * logits.shape[-1]
     stride = example.truth.shape[-1] // side
@@ -117,19 +97,9 @@ def example_loss(logits: torch.Tensor, quality: torch.Tensor, example: Example) 
 def feed_back(logits: torch.Tensor, example: Example, rng: np.random.Generator) -> Example:
     """Prompt an example with the model's own answer, as strategy `sam` does on the next frame.
 
-    Parameters
-    ----------
-    logits : (P, M, M) Tensor
-        The single masks of the P regions.
-    example : Example
-        What they were predicted from.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    Example
-        The same picture with the merged masks, moved and spoilt as often as not, and their boxes.
-        A region that vanished keeps its truth.
+    `logits` (P, M, M) are the single masks that were predicted from it. The merged masks are
+    moved and spoilt as often as not and go with their boxes; a region that vanished keeps its
+    truth.
     """
     size = example.truth.shape[-1]
     fine = np.stack([cv2.resize(mask.numpy(), (size, size)) for mask in logits.detach()])

@@ -58,15 +58,10 @@ def segment_sequence(
 
     Parameters
     ----------
-    network : XMem
     images : (B, T, 3, H, W) float32 Tensor
         RGB in [0, 1].
     labels : (B, T, H, W) int64 Tensor
-        Only the first frame is looked at.
-    objects : int
-        Channels N; ids 1..N.
-    rng : numpy Generator
-        For the memory frames and deep updates.
+        Only the first frame is looked at; ids 1 to `objects` (N).
 
     Yields
     ------
@@ -109,17 +104,8 @@ def _reference_frames(t: int, rng: np.random.Generator) -> list[int]:
 def read(memory: Sequence[ImageFeatures], values: Sequence[Tensor], query: ImageFeatures) -> Tensor:
     """Read memory frames with a softmax over all of their elements.
 
-    Parameters
-    ----------
-    memory : sequence of ImageFeatures
-        Of the memory frames, B images each.
-    values : sequence of (B, N, CV, h, w) Tensor
-    query : ImageFeatures
-        Of the frame to segment.
-
-    Returns
-    -------
-    (B, N, CV, h, w) Tensor
+    `memory` and `values` (B, N, CV, h, w) are of the memory frames, `query` of the frame to
+    segment: (B, N, CV, h, w).
     """
 
     def rows(x: Tensor) -> Tensor:
@@ -136,19 +122,10 @@ def read(memory: Sequence[ImageFeatures], values: Sequence[Tensor], query: Image
 
 
 def loss(logits: Tensor, labels: Tensor, hard_share: float) -> Tensor:
-    """Bootstrapped cross-entropy plus dice, as in the paper.
+    """Bootstrapped cross-entropy plus dice, as in the paper, of logits (B, 1 + N, H, W).
 
-    Parameters
-    ----------
-    logits : (B, 1 + N, H, W) float32 Tensor
-    labels : (B, H, W) int64 Tensor
-        -1 marks pixels that don't count.
-    hard_share : float
-        In (0, 1]: the share of pixels, the hardest ones, whose cross-entropy counts.
-
-    Returns
-    -------
-    () Tensor
+    -1 in `labels` (B, H, W) int64 marks pixels that don't count. The cross-entropy is that of
+    `hard_share` of the pixels, the hardest ones.
     """
     entropy = F.cross_entropy(logits, labels, ignore_index=-1, reduction="none").flatten()
     entropy = entropy.topk(max(1, int(hard_share * len(entropy)))).values.mean()

@@ -30,14 +30,8 @@ KINDS = {
 class Crops:
     """How pictures are cut before they are resized to the model's input.
 
-    Parameters
-    ----------
-    share : float
-        How many of the pictures are cut; the others are taken whole.
-    rows : (float, float)
-        Least and largest height of a cut, as a share of the picture's.
-    aspect : (float, float)
-        Least and largest width of a cut over its height.
+    A share of them is cut: least and largest height as a share of the picture's `rows`, least and
+    largest width over height `aspect`. The others are taken whole.
     """
 
     share: float
@@ -49,20 +43,10 @@ class Crops:
 class Example:
     """One picture with P regions, all prompted in the same way.
 
-    Parameters
-    ----------
-    image : (h, w, 3) uint8 ndarray
-        RGB, resized so that its longer side is the model's input size, without padding.
-    truth : (P, S, S) bool ndarray
-        The regions at the model's input size, padding included.
-    boxes : (P, 4) float32 ndarray or None
-        XYXY.
-    points : (P, K, 2) float32 ndarray or None
-        As (x, y).
-    point_labels : (P, K) int64 ndarray or None
-        1 foreground, 0 background.
-    masks : (P, 1, M, M) float32 ndarray or None
-        Mask prompts as low-resolution logits.
+    `image` (h, w, 3) uint8 is RGB, its longer side the model's input size S, without padding;
+    `truth` (P, S, S) bool are the regions with padding. Prompts, or None: `boxes` (P, 4) float32
+    XYXY; `points` (P, K, 2) float32 as (x, y) with `point_labels` (P, K) int64, 1 foreground and
+    0 background; `masks` (P, 1, M, M) float32 low-resolution logits.
     """
 
     image: np.ndarray
@@ -76,23 +60,10 @@ class Example:
 def draw_example(
     bank: ClipBank, crops: Crops, sizes: tuple[int, int], rng: np.random.Generator
 ) -> Example:
-    """Draw a picture, change it, and prompt each region in it.
+    """Draw a picture, change it, and prompt each of the 1 to 3 regions in it.
 
-    Parameters
-    ----------
-    bank : ClipBank
-        With at least two frames a clip.
-    crops : Crops
-        Which part of the picture is taken.
-    sizes : (int, int)
-        Of the model: side of its input and of its mask prompts.
-    rng : numpy.random.Generator
-        Everything random is drawn from it.
-
-    Returns
-    -------
-    Example
-        With 1 to 3 regions.
+    The bank has at least two frames a clip; `sizes` are the sides of the model's input and of its
+    mask prompts.
     """
     input_size, mask_size = sizes
     while True:
@@ -161,18 +132,7 @@ def jittered_box(
 ) -> np.ndarray:
     """Box a mask as a user would: each side off by about 3 % of the box, sometimes far more.
 
-    Parameters
-    ----------
-    mask : (S, S) bool ndarray
-        With at least one pixel.
-    rng : numpy.random.Generator
-    picture : (int, int)
-        (h, w) that the box must not leave.
-
-    Returns
-    -------
-    (4,) float32 ndarray
-        XYXY.
+    The box, (4,) float32 XYXY, stays within `picture` (h, w); `mask` (S, S) bool has a pixel.
     """
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     box = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
@@ -184,18 +144,9 @@ def jittered_box(
 
 
 def spoil_mask(mask: np.ndarray, rng: np.random.Generator, blobs: bool = True) -> np.ndarray:
-    """Make a mask as wrong as a tracker would: shifted, eroded or dilated.
+    """Make a mask (S, S) bool as wrong as a tracker would: shifted, eroded or dilated.
 
-    Parameters
-    ----------
-    mask : (S, S) bool ndarray
-    rng : numpy.random.Generator
-    blobs : bool
-        In half of the masks, also lose or add up to three blobs.
-
-    Returns
-    -------
-    (S, S) bool ndarray
+    With `blobs`, half of the masks also lose or add up to three blobs.
     """
     spoiled: np.ndarray = mask.astype(np.uint8)
     if rng.random() < 0.5:
@@ -233,22 +184,10 @@ def draw_points(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw points on each region, and background points shared by all regions.
 
-    Parameters
-    ----------
-    truth : (P, S, S) bool ndarray
-        The regions.
-    labels : (h, w) uint8 ndarray
-        Label map of the picture.
-    counts : (int, int)
-        Points on each region, and on label 0.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    points : (P, K, 2) float32 ndarray
-        As (x, y). A picture without background gets a point on each region instead.
-    point_labels : (P, K) int64 ndarray
-        1 foreground, 0 background.
+    `truth` (P, S, S) bool are the regions, `labels` (h, w) the picture's label map; `counts` are
+    points on each region and on label 0. Returned are points (P, K, 2) float32 as (x, y) and
+    their labels (P, K) int64, 1 foreground, 0 background. A picture without background gets a
+    point on each region instead.
     """
     foreground, background = counts
     if foreground + background == 0:

@@ -81,24 +81,16 @@ def train_network(
     loss_of: Callable[[float], torch.Tensor],
     snapshot: Callable[[Any, int], None] | None = None,
 ) -> tuple[Any, list[float]]:
-    """Train a network in this process and those beside it.
+    """Train a network in this process and those beside it; return its average and each step's loss.
 
     Parameters
     ----------
-    network : Module
-        Changed in place.
     groups : list of dict
         Of parameters, as AdamW takes them, with `share`: of the schedule's learning rate.
-    schedule : Schedule
     loss_of : callable
         Gives a step's loss, from the share of the training that is done.
     snapshot : callable, optional
         Called with the averaged network and the number of steps made, in the first process alone.
-
-    Returns
-    -------
-    Module, list of float
-        The exponential average of the network along the way, and the loss of each step.
     """
     optimizer = torch.optim.AdamW(groups)
     averaging = get_ema_multi_avg_fn(schedule.averaging)

@@ -40,21 +40,11 @@ def new_model(
 
 
 def enlarge(small: SamModel, architecture: SamArchitecture) -> SamModel:
-    """Turn a Sam for small inputs into one for larger inputs of the same scale.
+    """Turn a Sam trained on crops into one for larger inputs of the same scale, with its weights.
 
-    Parameters
-    ----------
-    small : Sam
-        Trained on crops.
-    architecture : SamArchitecture
-        Like that of `small`, with a larger image.
-
-    Returns
-    -------
-    Sam
-        With the same weights. The tables of positions grow: rows keep their place and the last
-        one is repeated, columns are stretched, and relative positions beyond the small input's
-        take the value of the farthest one known.
+    The tables of positions grow: rows keep their place and the last one is repeated, columns are
+    stretched, and relative positions beyond the small input's take the value of the farthest one
+    known.
     """
 
     def positions(table: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
@@ -71,18 +61,8 @@ def enlarge(small: SamModel, architecture: SamArchitecture) -> SamModel:
 def resample(coarse: SamModel, architecture: SamArchitecture) -> SamModel:
     """Turn a Sam into one that looks at the same pictures with more or fewer pixels.
 
-    Parameters
-    ----------
-    coarse : Sam
-        Trained on whole pictures.
-    architecture : SamArchitecture
-        Like that of `coarse`, with another image size and attention windows in proportion.
-
-    Returns
-    -------
-    Sam
-        With the same weights. The tables of positions are interpolated, so that a block attends
-        to the same part of the picture as before.
+    `architecture` has attention windows in proportion. The tables of positions are interpolated, so
+    that a block attends to the same part of the picture as before.
     """
 
     def positions(table: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
@@ -130,22 +110,10 @@ def encode(model: SamModel, examples: list[Example]) -> torch.Tensor:
 def decode(
     model: SamModel, features: torch.Tensor, example: Example
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Decode one example.
+    """Decode the P regions of one example from its picture's embedding (1, C, h, w).
 
-    Parameters
-    ----------
-    model : Sam
-    features : (1, C, h, w) Tensor
-        Embedding of its picture.
-    example : Example
-        Its P regions' prompts.
-
-    Returns
-    -------
-    logits : (P, 4, M, M) float32 Tensor
-        The single mask first, then the three of the ambiguous answer.
-    quality : (P, 4) float32 Tensor
-        The IoU that the model expects.
+    Returned are float32 logits (P, 4, M, M), the single mask first, then the three of the
+    ambiguous answer, and the IoU (P, 4) that the model expects.
     """
 
     def tensor(values: np.ndarray | None) -> torch.Tensor | None:

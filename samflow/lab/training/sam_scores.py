@@ -40,13 +40,7 @@ def _mask_prompts(
 
 
 def score_clip(sam: Sam, clip: DyeClip) -> list[dict[str, object]]:
-    """Score the second frame of a clip from every kind of prompt.
-
-    Parameters
-    ----------
-    sam : Sam
-    clip : DyeClip
-        At least two frames. Its seed also decides the jitter of the prompts.
+    """Score the second frame of a clip from every kind of prompt, whose jitter its seed decides.
 
     Returns
     -------
@@ -99,20 +93,9 @@ def score_clip(sam: Sam, clip: DyeClip) -> list[dict[str, object]]:
 def score_prompts(
     sam: Sam, seeds: Iterable[int] = HELD_OUT_SEEDS, look: str = "random"
 ) -> pd.DataFrame:
-    """Mean IoU on clips of their own seeds.
+    """Mean IoU on 480x270 clips of these seeds: a row for each kind of prompt.
 
-    Parameters
-    ----------
-    sam : Sam
-    seeds : iterable of int
-        One 480x270 clip each.
-    look : str
-        As in `DyeClip`.
-
-    Returns
-    -------
-    DataFrame
-        A row for each kind of prompt, a column for each region, and `dyes`, the mean of both.
+    There is a column for each region, and `dyes`, the mean of both.
     """
     rows = [row for seed in seeds for row in score_clip(sam, DyeClip(seed, frames=2, look=look))]
     table = pd.DataFrame(rows).pivot_table("iou", "prompt", "region", sort=False)
@@ -124,17 +107,8 @@ def score_loop(
 ) -> pd.DataFrame:
     """Score strategy `sam` on a clip: prompts on frame 0, then each result prompts the next frame.
 
-    Parameters
-    ----------
-    sam : Sam
-    clip : DyeClip
-    watch : callable, optional
-        Called with each image and its label map.
-
-    Returns
-    -------
-    DataFrame
-        A row for each frame, a column for each region, in IoU.
+    A row for each frame, a column for each region, in IoU. `watch` is called with each image and
+    its label map.
     """
     prompts, strategy, rows = clip.prompts(), SamStrategy(sam), []
     for index, (image, truth) in enumerate(clip):
@@ -152,18 +126,7 @@ def score_loop(
 
 
 def report(file: str | Path) -> str:
-    """Text of all scores of a weights file, as the model card gives them.
-
-    Parameters
-    ----------
-    file : str or Path
-        A SAM checkpoint, or a name that `load_sam` knows.
-
-    Returns
-    -------
-    str
-        Markdown tables.
-    """
+    """Markdown of all scores of what `load_sam` takes, as the model card gives them."""
     sam = load_sam(file, device="cpu")
     parts = []
     for look in ("random", "demo"):

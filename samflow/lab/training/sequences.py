@@ -11,18 +11,9 @@ from samflow.lab.training.clip_bank import ClipBank
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the training.
+    """A part of the training: `share` of it, on crops (H, W) px, multiples of 16.
 
-    Parameters
-    ----------
-    share : float
-        Of the training.
-    crop : (int, int)
-        (H, W) in pixels, multiples of 16.
-    batch, frames, objects : int
-        Clips in a step, frames of each, and objects tracked in each.
-    max_skip : int
-        Largest step between successive frames of a sequence.
+    A step takes `batch` clips, `frames` of each, at most `max_skip` apart, and tracks `objects`.
     """
 
     share: float
@@ -34,13 +25,7 @@ class Stage:
 
 
 class Sampler:
-    """Draw training sequences from a bank of clips.
-
-    Parameters
-    ----------
-    bank : ClipBank
-    rng : numpy Generator
-    """
+    """Draw training sequences from a bank of clips."""
 
     def __init__(self, bank: ClipBank, rng: np.random.Generator) -> None:
         self.bank, self.rng = bank, rng

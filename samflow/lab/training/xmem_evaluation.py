@@ -23,11 +23,6 @@ LOOKS: tuple[Literal["demo", "random"], ...] = ("demo", "random")
 def score_clip(network: XMem, clip: DyeClip) -> pd.DataFrame:
     """Score one clip, frame by frame, given the true label map of frame 0.
 
-    Parameters
-    ----------
-    network : XMem
-    clip : DyeClip
-
     Returns
     -------
     pandas.DataFrame
@@ -62,19 +57,7 @@ def evaluate(
     look: Literal["demo", "random"] = "demo",
     workers: int = 2,
 ) -> pd.DataFrame:
-    """Score XMem on dye clips of 480x270 px.
-
-    Parameters
-    ----------
-    network : XMem
-    seeds : iterable of int
-        Of the clips.
-    frames : int
-        Length of each.
-    look : str
-        "demo" or "random".
-    workers : int
-        Processes of one thread each.
+    """Score XMem on dye clips of 480x270 px, in processes of one thread each.
 
     Returns
     -------

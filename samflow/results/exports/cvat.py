@@ -57,17 +57,7 @@ def write_cvat(source: Source, folder: Path) -> None:
 
 
 def mask_to_cvat(mask: NDArray[np.bool_]) -> dict[str, str]:
-    """Give a mask as the attributes of CVAT's `<mask>`.
-
-    Parameters
-    ----------
-    mask : (H, W) array of bool
-        At least one pixel of it is True.
-
-    Returns
-    -------
-    dict of str to str
-        `rle`, `left`, `top`, `width`, `height`, in pixels.
+    """Give a mask (H, W) bool with a pixel as the attributes of CVAT's `<mask>`, in pixels.
 
     Examples
     --------

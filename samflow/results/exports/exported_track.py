@@ -15,16 +15,7 @@ from samflow.runs.record import Run, VideoRecord
 
 @dataclass(frozen=True)
 class Source:
-    """One strategy of a run.
-
-    Attributes
-    ----------
-    run : Run
-    name : str
-        Of the strategy.
-    track : Track
-        Its label maps, one for each frame of the run.
-    """
+    """One strategy of a run, by name, with its label maps, one for each frame of the run."""
 
     run: Run
     name: str

@@ -31,22 +31,10 @@ def regions_of(tables: Iterable[pd.DataFrame]) -> list[int]:
 
 
 class RegionPanels:
-    """A figure whose panels form a column for each region and a row for each thing drawn.
+    """A figure whose panels form a column for each region and a row for each column of a table.
 
-    Parameters
-    ----------
-    regions : sequence of int
-    rows : mapping of str to (str, float)
-        Label and height in inches of each row, by the name of the table's column drawn in it.
-    names : mapping of int to str, optional
-        Names of the regions for the titles.
-    sharey : bool
-        Whether the panels of a row have the same y axis. Without it each region's curve fills its
-        panel.
-
-    Attributes
-    ----------
-    grid : (rows, regions) ndarray of Axes
+    `rows` has the label and the height in inches of each row, by the column drawn in it; `grid` the
+    axes (rows, regions). Without `sharey` each region's curve fills its panel.
     """
 
     def __init__(

@@ -47,22 +47,10 @@ def line_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
 def panel_grid(
     titles: Iterable[str], columns: int, width: float, height: float, **options: Any
 ) -> tuple[Figure, list[Axes]]:
-    """Figure with a titled panel for each title.
+    """Figure with a titled panel for each title, at most `columns` in a row.
 
-    Parameters
-    ----------
-    titles : iterable of str
-    columns : int
-        Panels in a row, at most.
-    width, height : float
-        Inches of the figure, and of each row.
-    **options
-        Of `Figure.subplots`.
-
-    Raises
-    ------
-    SamflowError
-        When there is no title.
+    `width` and `height` are inches of the figure and of each row; other options are those of
+    `Figure.subplots`.
     """
     titles = list(titles)
     if not titles:

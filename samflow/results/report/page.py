@@ -28,18 +28,9 @@ _PLOTS = ("measures", "spread", "profiles", "box_counts", "drift", "scores")
 
 @dataclass(frozen=True)
 class Drift:
-    """Signs of drift without truth.
+    """Signs of drift without truth: `scores` and `starts` of `samflow.results.metrics`.
 
-    Attributes
-    ----------
-    scores : pandas.DataFrame
-        What `samflow.results.metrics.drift_scores` returns.
-    starts : pandas.DataFrame
-        What `samflow.results.metrics.drift_start` returns for them.
-    threshold : float
-        Drift above this counts.
-    hold : int
-        Frames in a row that it must stay above.
+    Drift starts where the score stays above `threshold` for `hold` frames in a row.
     """
 
     scores: pd.DataFrame
