@@ -75,7 +75,6 @@ def measure(
     read_scores(run)  # refuses a damaged file before anything is written
     tracks = {name: run.finished_track(name) for name in run.strategies}
     clip = run.clip(video_path)
-    _check_sizes(tracks, clip.size)
     times = clip.timestamps - clip.timestamps[0]
     measures = {}
     for name, track in tracks.items():
@@ -90,15 +89,6 @@ def measure(
     _draw(measures, drift, run)
     write_report(run, measures, drift, clip)
     return measures
-
-
-def _check_sizes(tracks: Mapping[str, Track], size: tuple[int, int]) -> None:
-    for track in tracks.values():
-        if track.size != size:
-            raise SamflowError(
-                f"{track.folder} holds label maps of {track.size[1]}x{track.size[0]} px, the run's "
-                f"frames have {size[1]}x{size[0]} px: make the run again."
-            )
 
 
 def _find_drift(tracks: Mapping[str, Track], clip: Video, ids: list[int]) -> Drift:

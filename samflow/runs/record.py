@@ -147,14 +147,19 @@ class Run:
             )
 
     def finished_track(self, strategy: str) -> Track:
-        """A strategy's label maps, after checking that there is one for every frame."""
+        """A strategy's label maps, after checking that there is one of its size for every frame."""
         self.check_finished()
-        track = self.track(strategy)
-        frames = self.record.video.frames
+        track, video = self.track(strategy), self.record.video
+        frames, size = video.frames, (video.height, video.width)
         if track.indices != tuple(range(frames)):
             raise SamflowError(
                 f"{track.folder} holds {len(track)} label maps, expected those of frames 0 to "
                 f"{frames - 1}: make the run again."
+            )
+        if track.size != size:
+            raise SamflowError(
+                f"{track.folder} holds label maps of {track.size[1]}x{track.size[0]} px, the run's "
+                f"frames have {size[1]}x{size[0]} px: make the run again."
             )
         return track
 

@@ -60,19 +60,15 @@ class Summary:
         """
         rows = []
         for clip, part in self.table.groupby("clip", sort=False):
-            best = _best(part)
+            best = part.nlargest(1, "J").iloc[0]
             row: dict[str, Any] = {"clip": clip, "winner": best["strategy"], "J": best["J"]}
             row["baseline_wins"] = bool(best["baseline"])
             for kind, chosen in (("strategy", ~part["baseline"]), ("baseline", part["baseline"])):
-                top = _best(part[chosen]) if chosen.any() else {"strategy": None, "J": np.nan}
-                row[kind], row[f"{kind}_J"] = top["strategy"], top["J"]
+                top = part[chosen].nlargest(1, "J")
+                names, values = [*top["strategy"], None], [*top["J"], np.nan]
+                row[kind], row[f"{kind}_J"] = names[0], values[0]
             rows.append(row)
         return pd.DataFrame(rows)
-
-
-def _best(part: pd.DataFrame) -> dict[str, Any]:
-    """Row with the highest J."""
-    return dict(part.iloc[int(part["J"].to_numpy().argmax())])
 
 
 def summarise(folder: Path, clips: Sequence[BenchmarkClip], failures: Mapping[str, str]) -> Summary:
@@ -88,27 +84,22 @@ def summarise(folder: Path, clips: Sequence[BenchmarkClip], failures: Mapping[st
         all strategies of the run), `seconds_per_frame` and `own_seconds_per_frame` (see
         `seconds_per_frame`).
     """
+    scores, drift, bands = (
+        [
+            pd.read_csv(folder / "results" / clip.name / f"{kind}.csv").assign(clip=clip.name)
+            for clip in clips
+        ]
+        for kind in ("scores", "drift", "bands")
+    )
     rows: list[dict[str, Any]] = []
-    scores, drift, bands = [], [], []
-    for clip in clips:
-        results = folder / "results" / clip.name
-        scored, drifted, held = (
-            pd.read_csv(results / f"{name}.csv").assign(clip=clip.name)
-            for name in ("scores", "drift", "bands")
-        )
-        run = Run(folder / "runs" / clip.name)
-        rows += _rows(clip.name, run, scored, drifted)
-        scores.append(scored)
-        drift.append(drifted)
-        bands.append(held)
-    table = pd.DataFrame(rows)
-    for column in ("drift_start", "drift_start_without_truth"):
-        table[column] = table[column].astype("Int64")
+    for clip, scored, drifted in zip(clips, scores, drift, strict=True):
+        rows += _rows(clip.name, Run(folder / "runs" / clip.name), scored, drifted)
+    starts = dict.fromkeys(("drift_start", "drift_start_without_truth"), "Int64")
     joined = pd.concat(scores, ignore_index=True)
     return Summary(
         folder=folder,
         clips=clips,
-        table=table,
+        table=pd.DataFrame(rows).astype(starts),
         scores=joined,
         correlation=drift_correlation(pd.concat(drift, ignore_index=True), joined),
         bands=join_bands(bands),

@@ -9,6 +9,7 @@ from samflow.errors import SamflowError
 from samflow.lab.synthetic.flow import DyeSimulation
 from samflow.lab.synthetic.look import Look, Painter
 from samflow.lab.synthetic.scene import Scene, in_circles, shifted
+from samflow.masks import labels_to_boxes
 from samflow.prompts import FrameReference, Prompts, Region
 
 # scores are published on these, training draws from the next range: nothing else may use either
@@ -137,14 +138,9 @@ class DyeClip:
         """
         labels = next(self.labels())
         regions = [
-            Region(
-                id=label,
-                name=name,
-                box=_tight_box(labels == label),
-                background=label == 3,
-            )
-            for label, name in REGION_NAMES.items()
-            if (labels == label).any()
+            Region(id=label, name=REGION_NAMES[label], box=(x0, y0, x1, y1), background=label == 3)
+            for label, box in labels_to_boxes(labels, REGION_NAMES).items()
+            for x0, y0, x1, y1 in ([box] if box else [])
         ]
         height, width = self.size
         return Prompts(
@@ -152,11 +148,6 @@ class DyeClip:
             frame=FrameReference(width=width, height=height),
             background_points=background_points(labels, 4),
         )
-
-
-def _tight_box(mask: np.ndarray) -> tuple[int, int, int, int]:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def background_points(labels: np.ndarray, count: int) -> list[tuple[float, float]]:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from samflow.lab.training.clip_bank import ClipBank
-from samflow.masks import resize_labels
+from samflow.masks import labels_to_boxes, resize_labels
 
 # logits of a mask prompt: the range of the decoder's own outputs
 MASK_VALUE = 18.0
@@ -94,31 +94,24 @@ def _draw_picture(
     """Picture, its label map, and the label map of the frame before, all resized alike."""
     clip = int(rng.integers(len(bank)))
     now = int(rng.integers(1, bank.images.shape[1]))
-    image, labels, before = (
-        bank.images[clip, now],
-        bank.labels[clip, now],
-        bank.labels[clip, now - 1],
-    )
-    height, width = labels.shape
+    layers = [bank.images[clip, now], bank.labels[clip, now], bank.labels[clip, now - 1]]
+    height, width = layers[1].shape
     if rng.random() < crops.share:
         rows = int(height * rng.uniform(*crops.rows))
         columns = min(width, int(rows * rng.uniform(*crops.aspect)))
         top, left = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
-        cut = np.s_[top : top + rows, left : left + columns]
-        image, labels, before = image[cut], labels[cut], before[cut]
+        layers = [layer[top : top + rows, left : left + columns] for layer in layers]
     if rng.random() < 0.5:
-        image, labels, before = image[:, ::-1], labels[:, ::-1], before[:, ::-1]
+        layers = [layer[:, ::-1] for layer in layers]
     if rng.random() < 0.12:
-        image, labels, before = image[::-1], labels[::-1], before[::-1]
+        layers = [layer[::-1] for layer in layers]
     if rng.random() < 0.3:
-        image = image[..., rng.permutation(3)]
-    scale = input_size / max(labels.shape)
-    size = (int(labels.shape[0] * scale + 0.5), int(labels.shape[1] * scale + 0.5))
-    return (
-        cv2.resize(np.ascontiguousarray(image), size[::-1], interpolation=cv2.INTER_LINEAR),
-        resize_labels(np.ascontiguousarray(labels), size),
-        resize_labels(np.ascontiguousarray(before), size),
-    )
+        layers[0] = layers[0][..., rng.permutation(3)]
+    image, *maps = map(np.ascontiguousarray, layers)
+    scale = input_size / max(image.shape[:2])
+    size = (int(image.shape[0] * scale + 0.5), int(image.shape[1] * scale + 0.5))
+    labels, before = (resize_labels(layer, size) for layer in maps)
+    return cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR), labels, before
 
 
 def _pad(mask: np.ndarray, size: int) -> np.ndarray:
@@ -134,8 +127,7 @@ def jittered_box(
 
     The box, (4,) float32 XYXY, stays within `picture` (h, w); `mask` (S, S) bool has a pixel.
     """
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    box = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
+    box = np.array(labels_to_boxes(mask.astype(np.uint8), [1])[1], np.float32)
     spread = 0.03 if rng.random() < 0.85 else 0.10
     extent = np.tile([box[2] - box[0], box[3] - box[1]], 2)
     box += (rng.standard_normal(4) * spread * extent).clip(-0.2 * extent, 0.2 * extent)
@@ -197,9 +189,8 @@ def draw_points(
     points, point_labels = [], []
     for mask in truth:
         inside = np.argwhere(mask)
-        own = inside[
-            rng.integers(len(inside), size=foreground if len(free) else max(1, foreground))
-        ]
+        count = foreground if len(free) else max(1, foreground)
+        own = inside[rng.integers(len(inside), size=count)]
         points.append(np.concatenate([own, shared])[:, ::-1])
         point_labels.append([1] * len(own) + [0] * len(shared))
     return np.array(points, np.float32), np.array(point_labels, np.int64)

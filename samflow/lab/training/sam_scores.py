@@ -26,19 +26,6 @@ def _jittered(boxes: np.ndarray, size: tuple[int, int], rng: np.random.Generator
     return np.clip(moved, 0, [size[1], size[0], size[1], size[0]])
 
 
-def _mask_prompts(
-    sam: Sam, labels: np.ndarray, ids: list[int], rng: np.random.Generator, blobs: bool
-) -> np.ndarray:
-    """Spoilt masks of some labels as mask prompts, (N, 1, M, M) float32."""
-    masks = labels_to_one_hot(labels, ids).astype(bool)
-    return np.stack(
-        [
-            mask_to_low_res_logits(spoil_mask(mask, rng, blobs), sam.image_size, sam.mask_size)
-            for mask in masks
-        ]
-    )
-
-
 def score_clip(sam: Sam, clip: DyeClip) -> list[dict[str, object]]:
     """Score the second frame of a clip from every kind of prompt, whose jitter its seed decides.
 
@@ -63,16 +50,18 @@ def score_clip(sam: Sam, clip: DyeClip) -> list[dict[str, object]]:
     free = np.argwhere(truth == 0)[:, ::-1]
     points = np.repeat(free[rng.integers(len(free), size=4)][None], len(ids), axis=0)
     embedding = sam.embed(image)
+
+    def from_mask(blobs: bool) -> np.ndarray:
+        masks = [spoil_mask(first == i, rng, blobs) for i in ids]
+        low = [mask_to_low_res_logits(mask, sam.image_size, sam.mask_size) for mask in masks]
+        return sam.predict(embedding, boxes, mask_logits=np.stack(low))
+
     background = np.zeros(points.shape[:2], int)
     answers = {
         "box": sam.predict(embedding, boxes),
         "box + points": sam.predict(embedding, boxes, points, background),
-        "box + previous mask": sam.predict(
-            embedding, boxes, mask_logits=_mask_prompts(sam, first, ids, rng, blobs=False)
-        ),
-        "box + damaged mask": sam.predict(
-            embedding, boxes, mask_logits=_mask_prompts(sam, first, ids, rng, blobs=True)
-        ),
+        "box + previous mask": from_mask(blobs=False),
+        "box + damaged mask": from_mask(blobs=True),
     }
     found = {kind: logits[:, 0] > sam.mask_threshold for kind, logits in answers.items()}
     colors = ColorStrategy("nearest-colour")
@@ -99,6 +88,10 @@ def score_prompts(
     """
     rows = [row for seed in seeds for row in score_clip(sam, DyeClip(seed, frames=2, look=look))]
     table = pd.DataFrame(rows).pivot_table("iou", "prompt", "region", sort=False)
+    return _with_dyes(table)
+
+
+def _with_dyes(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(dyes=table[["upper dye", "lower dye"]].mean(axis=1))
 
 
@@ -133,9 +126,8 @@ def report(file: str | Path) -> str:
         table = score_prompts(sam, look=look)
         parts.append(f"Held-out clips, {look} look, mean IoU:\n\n{_text(table)}")
     loops = {f"demo seed {seed}": score_loop(sam, DyeClip(seed)).mean() for seed in DEMO_SEEDS}
-    table = pd.DataFrame(loops).T
-    table = table.assign(dyes=table[["upper dye", "lower dye"]].mean(axis=1))
-    parts.append(f"Strategy sam over 60 frames of 480x270, mean J:\n\n{_text(table)}")
+    text = _text(_with_dyes(pd.DataFrame(loops).T))
+    parts.append(f"Strategy sam over 60 frames of 480x270, mean J:\n\n{text}")
     return "\n\n".join(parts)
 
 

@@ -31,7 +31,7 @@ def write_coco_video(source: Source, folder: Path) -> None:
     The run lengths of all frames are held until the end, a small part of what the masks take.
     """
     video = source.video
-    lives: dict[int, list[dict[str, Any] | None]] = {region.id: [] for region in source.regions}
+    lives: dict[int, list[dict[str, Any]]] = {region.id: [] for region in source.regions}
     for labels in source.label_maps():
         for region, life in lives.items():
             life.append(_run_lengths(labels == region))
@@ -50,9 +50,9 @@ def write_coco_video(source: Source, folder: Path) -> None:
                 "category_id": region,
                 "iscrowd": 0,
                 **shape,
-                "segmentations": [_of(frame, "segmentation") for frame in life],
-                "bboxes": [_of(frame, "bbox") for frame in life],
-                "areas": [_of(frame, "area") for frame in life],
+                "segmentations": [frame.get("segmentation") for frame in life],
+                "bboxes": [frame.get("bbox") for frame in life],
+                "areas": [frame.get("area") for frame in life],
             }
             for number, (region, life) in enumerate(
                 ((region, life) for region, life in lives.items() if any(life)), start=1
@@ -62,19 +62,15 @@ def write_coco_video(source: Source, folder: Path) -> None:
     write_text(folder / f"{source.name}.json", json.dumps(content, ensure_ascii=False) + "\n")
 
 
-def _run_lengths(mask: NDArray[np.bool_]) -> dict[str, Any] | None:
-    """Run lengths, box and area of a mask, or None when the region is not in the frame."""
+def _run_lengths(mask: NDArray[np.bool_]) -> dict[str, Any]:
+    """Run lengths, box and area of a mask; nothing when the region is not in the frame."""
     from pycocotools import mask as run_lengths
 
     if not mask.any():
-        return None
+        return {}
     encoded = run_lengths.encode(np.asfortranarray(mask, dtype=np.uint8))
     return {
         "segmentation": {"size": encoded["size"], "counts": encoded["counts"].decode()},
         "bbox": run_lengths.toBbox(encoded).tolist(),
         "area": int(run_lengths.area(encoded)),
     }
-
-
-def _of(frame: dict[str, Any] | None, key: str) -> Any:
-    return None if frame is None else frame[key]

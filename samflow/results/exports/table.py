@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from samflow.errors import SamflowError
 from samflow.results.csv_tables import read_table, write_table
 from samflow.results.measures import quantity_and_unit
@@ -21,25 +19,17 @@ def write_quantities(run: Run, names: Sequence[str], folder: Path) -> None:
     SamflowError
         When the run was not measured, or not the strategies that are asked for.
     """
-    wide = _read_measures(run)
-    absent = [name for name in names if name not in set(wide["strategy"])]
-    if absent:
-        raise SamflowError(
-            f"{run.folder / 'measures.csv'} has no strategy '{absent[0]}': run samflow measure "
-            "again."
-        )
-    wide = wide[wide["strategy"].isin(names)]
-    long = wide.melt(_KEYS, var_name="column", value_name="value")
-    parts = {column: quantity_and_unit(column) for column in long["column"].unique()}
-    long["quantity"] = long["column"].map(lambda column: parts[column][0])
-    long["unit"] = long["column"].map(lambda column: parts[column][1])
-    long["region_name"] = long["region"].map({r.id: r.name for r in run.result_regions})
-    order = [*_KEYS, "region_name", "quantity", "unit", "value"]
-    write_table(long[order], folder / "quantities.csv")
-
-
-def _read_measures(run: Run) -> pd.DataFrame:
     path = run.folder / "measures.csv"
     if not path.is_file():
         raise SamflowError(f"{run.folder} has no measures.csv: run samflow measure on it first.")
-    return read_table(path, _KEYS, "samflow measure")
+    wide = read_table(path, _KEYS, "samflow measure")
+    absent = [name for name in names if name not in set(wide["strategy"])]
+    if absent:
+        raise SamflowError(f"{path} has no strategy '{absent[0]}': run samflow measure again.")
+    wide = wide[wide["strategy"].isin(names)]
+    long = wide.melt(_KEYS, var_name="column", value_name="value")
+    parts = {column: quantity_and_unit(column) for column in long["column"].unique()}
+    long[["quantity", "unit"]] = [parts[column] for column in long["column"]]
+    long["region_name"] = long["region"].map({r.id: r.name for r in run.result_regions})
+    order = [*_KEYS, "region_name", "quantity", "unit", "value"]
+    write_table(long[order], folder / "quantities.csv")

@@ -82,8 +82,6 @@ def export(
     if not names:
         raise SamflowError(f"no strategy to export: choose from {', '.join(run.strategies)}.")
     sources = [Source(run, name, run.finished_track(name)) for name in names]
-    for source in sources:
-        _check_size(source)
     with replace_folder(out) as folder:
         if format_name == "csv":
             write_quantities(run, names, folder)
@@ -91,13 +89,3 @@ def export(
             for source in sources:
                 _WRITERS[format_name](source, folder)
     return sorted(out.iterdir())
-
-
-def _check_size(source: Source) -> None:
-    height, width = source.track.size
-    video = source.video
-    if (height, width) != (video.height, video.width):
-        raise SamflowError(
-            f"{source.track.folder} holds label maps of {width}x{height} px, the run's frames have "
-            f"{video.width}x{video.height} px: make the run again."
-        )
