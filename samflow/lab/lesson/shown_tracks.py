@@ -1,4 +1,7 @@
-"""Tracks shown inline: scores, mistakes, sheets of frames, videos."""
+"""Tracks shown inline: scores, mistakes, sheets of frames, videos.
+
+A notebook shows what each function returns when it is the last value of a cell.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,11 +36,6 @@ def show_scores(
         Label maps, one for each frame of the clip.
     order : sequence of str
         Titles in the order of their colours, as in `samflow.results.plots.line_plots.line_panels`.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Shown when it is the last value of a cell.
     """
     truth, dyes = lesson.truth, lesson.dyes
     if truth is None:
@@ -55,16 +53,10 @@ def show_mistakes(
     Parameters
     ----------
     lesson : Lesson
-        With the clip that the tracks belong to.
     frames : mapping of title to (sequence of (H, W) uint8, int)
         Label maps of the clip's frames, and the number of the frame to draw.
     columns : int
         Frames in a row.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Shown when it is the last value of a cell.
     """
     video, truth = lesson.video, lesson.truth
     if truth is None:
@@ -98,11 +90,6 @@ def show_sheet(
         How many frames.
     max_width : int
         Of the page in px.
-
-    Returns
-    -------
-    IPython.display.Image
-        Shown when it is the last value of a cell.
     """
     sheet = clip_sheet(video, tracks, regions, columns=columns, max_width=max_width)
     return show_picture(sheet, quality=75)
@@ -121,23 +108,14 @@ def show_tracks(
 
     Parameters
     ----------
-    video : Video
-        The clip.
-    tracks : mapping of title to sequence of (H, W) uint8
-        Label maps, one for each frame of the clip.
-    regions : sequence of Region
-        Names and colours.
+    video, tracks, regions
+        As in `show_sheet`.
     path : str or Path
         The mp4 to write, in full size.
     film : bool
         Show the plain film as first panel.
     max_mb : float
         What is embedded is scaled down to this size in MB.
-
-    Returns
-    -------
-    IPython.display.Video
-        Shown when it is the last value of a cell.
     """
     write_comparison(video, tracks, regions, path, film=film)
     return show_video(path, max_mb)

@@ -1,5 +1,8 @@
 """Figures of scores, drift, measures and the benchmark: returned, and saved by the caller.
 
+Each function returns its `matplotlib.figure.Figure`, which a notebook shows when it is the last
+value of a cell, and refuses with a `SamflowError` tables that are empty or lack a column.
+
 Figures are made with matplotlib's object-oriented interface, so that nothing here depends on or
 changes pyplot's state. Two regions fit one column of a page at its true size. Colours are those of
 Okabe and Ito, which stay apart for colour-blind readers; from the eighth line on they repeat with

@@ -26,15 +26,6 @@ def plot_benchmark(
         Columns that stand apart from the others; they are the last ones.
     score : str
         Name of the score for the colour bar.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    SamflowError
-        When the table is empty.
     """
     check_tables({"benchmark": matrix}, ())
     rows, columns = matrix.shape
@@ -82,15 +73,6 @@ def plot_benchmark_time(
         Strategies in colour; the others are thin grey lines. By default all are in colour.
     score : str
         The column to draw.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    SamflowError
-        When the table is empty or lacks a column.
     """
     check_tables({"benchmark": scores}, ("clip", "strategy", "frame", score))
     panels = {

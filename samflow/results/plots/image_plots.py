@@ -103,10 +103,6 @@ def logit_grid(
         Pictures in a row.
     width : float
         Of the figure, inches.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
     """
     figure, panels = _picture_grid(logits, columns, width)
     if limit is None:

@@ -33,16 +33,6 @@ def line_panels(
     others : sequence of str
         Names that are thin grey lines behind the others, with one entry in the legend.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Shown when it is the last value of a cell.
-
-    Raises
-    ------
-    SamflowError
-        When there is no panel.
-
     Examples
     --------
     >>> figure = line_panels({"growth": {"area": pd.Series([1.0, 2.0])}}, ylabel="area (px²)")

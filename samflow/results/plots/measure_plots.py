@@ -38,15 +38,6 @@ def plot_measures(
     names : mapping of int to str, optional
         Names of the regions for the titles.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    SamflowError
-        When there is no table, a table is empty or lacks a quantity.
-
     Notes
     -----
     Each panel has its own y axis, so that a region's curves are not flattened by another region.
@@ -76,15 +67,6 @@ def plot_spread(
         `Measures.frames` of the true track, drawn as a dashed line.
     quantities, names
         As in `plot_measures`.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    SamflowError
-        When the band is empty or lacks a quantity.
     """
     check_tables({"band": band}, ("time_s", "region", "quantity", "median", "low", "high"))
     rows = _time_rows(pd.DataFrame(columns=band["quantity"].unique()), quantities)
@@ -113,15 +95,6 @@ def plot_profiles(
         `samflow.results.measures.Measures.profiles` of each.
     names : mapping of int to str, optional
         Names of the regions for the titles.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    SamflowError
-        When there is no table, or a table is empty.
     """
     check_tables(profiles, ("region", "intermittency"))
     column, unit = column_of(next(iter(profiles.values())), "height")
@@ -146,15 +119,6 @@ def plot_box_counts(
         `samflow.results.measures.Measures.box_counts` of each.
     names : mapping of int to str, optional
         Names of the regions for the titles.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    SamflowError
-        When there is no table, or a table is empty.
     """
     check_tables(counts, ("region", "boxes", "local_slope", "in_fit"))
     first = next(iter(counts.values()))

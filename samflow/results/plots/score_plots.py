@@ -29,15 +29,6 @@ def plot_scores(
         The column to draw: "J" or "F".
     order : sequence of str
         Names in the order of their colours, as in `line_panels`.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    SamflowError
-        When there is no table, a table is empty or lacks the score.
     """
     check_tables(scores, ("frame", "region", score))
     regions, styles = regions_of(scores.values()), line_styles([*order, *scores])
@@ -88,15 +79,6 @@ def plot_drift(
         Drawn as a grey line: the threshold that the starts were found with.
     names, order
         As in `plot_scores`.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    SamflowError
-        When the table is empty or lacks a column.
     """
     check_tables({"drift": scores}, ("frame", "strategy", "region", "drift"))
     tables = {str(name): part for name, part in scores.groupby("strategy", sort=False)}
