@@ -1,7 +1,13 @@
+import importlib
+import re
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import samflow
+
+ROOT = Path(__file__).parents[1]
 
 
 def _python(code: str) -> str:
@@ -55,3 +61,26 @@ def test_reading_results_back_takes_no_torch():
 def test_every_public_name_loads():
     for name in dir(samflow):
         assert getattr(samflow, name) is not None
+
+
+def test_names_and_paths_in_readme_model_cards_and_notebooks_are_there():
+    texts = [ROOT / "README.md", *ROOT.glob("samflow/weights_data/*.md")]
+    texts += ROOT.glob("notebooks/*.ipynb")
+    for path in texts:
+        text = path.read_text(encoding="utf-8")
+        for name in set(re.findall(r"\bsamflow((?:\.[a-zA-Z_]\w*)+)", text)):
+            assert _is_there(name[1:].split(".")), f"{path.name}: samflow{name}"
+        for name in set(re.findall(r"\bsamflow/[\w/]+\b(?:\.\w+)?", text)):
+            assert (ROOT / name).exists(), f"{path.name}: {name}"
+
+
+def _is_there(parts):
+    """Whether a dotted name below `samflow` is a module or something in one."""
+    found = samflow
+    for number, part in enumerate(parts, start=1):
+        with suppress(ModuleNotFoundError):
+            importlib.import_module(".".join(["samflow", *parts[:number]]))
+        if not hasattr(found, part):
+            return False
+        found = getattr(found, part)
+    return True

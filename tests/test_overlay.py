@@ -21,6 +21,7 @@ from samflow.overlay import (
     overlay_labels,
     show_video,
 )
+from samflow.overlay.blend import overlay_scaled
 from samflow.overlay.text import fit_text, text_width
 from samflow.prompts import Region, region_color
 from samflow.video import Video, VideoWriter
@@ -276,6 +277,15 @@ def test_comparison_of_a_large_film_is_scaled_before_drawing() -> None:
     top, left = np.argwhere(places(picture, (0, 0, 0)))[0]
     panel = picture[top + 60 : top + 400, left + 1000 : left + 1700]
     assert len(np.unique(panel.reshape(-1, 3), axis=0)) == 3
+
+
+def test_masks_on_a_smaller_panel_do_not_wander() -> None:
+    labels = np.zeros((90, 90), np.uint8)
+    labels[30:60, 30:60] = 1
+    image, panel = np.zeros((90, 90, 3), np.uint8), np.zeros((22, 22, 3), np.uint8)
+    drawn = overlay_scaled(image, labels, panel, {1: "#ff0000"}, 1.0)
+    y, x = np.nonzero(drawn[..., 0])
+    assert (y.mean(), x.mean()) == (10.5, 10.5)
 
 
 def test_comparison_refuses() -> None:

@@ -11,6 +11,8 @@ import pytest
 from runs import change_record, write_run
 from samflow.cli import main
 from samflow.maskio import write_label_map
+from samflow.results.side_by_side import compare
+from samflow.video import Video
 
 SAMFLOW = Path(sys.executable).with_name("samflow")
 SIZE, FRAMES = (40, 64), 4
@@ -207,3 +209,22 @@ def test_one_frame_can_be_scored_and_exported(run, tmp_path, monkeypatch, capfd)
         assert end.value.code == 0, capfd.readouterr().err
     assert (run.folder / "scores.csv").is_file()
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["sam.xml", "xmem.xml"]
+
+
+def test_some_strategies_of_a_run_are_compared_without_torch(run, fails, tmp_path):
+    arguments = ["compare", str(run.folder), "--out", "sam.mp4", "--strategies", "sam"]
+    code = (
+        "import sys\nfrom samflow.cli import main\n"
+        f"sys.argv = {['samflow', *arguments]}\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    print(end.code, 'torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.stdout.splitlines()[-1] == "0 False", done.stderr
+    whole = tmp_path / "all.mp4"
+    compare([run], whole)
+    one, both = Video(tmp_path / "sam.mp4"), Video(whole)
+    assert len(one) == len(both) == FRAMES
+    assert one.size[0] * one.size[1] < both.size[0] * both.size[1]
+    assert "'flow' is in none of the runs" in fails("compare", run.folder, "--strategies", "flow")

@@ -6,10 +6,10 @@ import traceback
 from rich.console import Console
 
 from samflow.cli import (  # noqa: F401 - importing them adds their commands
-    benchmark_command,
+    benchmark_commands,
     film_commands,
     mask_commands,
-    notebook_command,
+    notebook_commands,
     results_commands,
     weights_commands,
 )

@@ -1,7 +1,7 @@
 """The dye benchmark: twelve clips with exact truth, every strategy and baseline, one table.
 
-`clips` says which clips, `evaluation` judges one of them, `summary` joins all, `pages` writes
-tables, figures and a text.
+`benchmark_clips` says which clips, `clip_by_clip` runs them, `evaluation` judges one of them,
+`summary` joins all, `pages` writes tables, figures and a text.
 """
 
 from samflow.lab.benchmark.benchmark_clips import CLIPS, BenchmarkClip, choose_clips

@@ -103,12 +103,11 @@ def seconds_per_frame(run: Run) -> pd.DataFrame:
     rows = []
     for name in run.strategies:
         own = spent.get(name, 0.0) / steps
-        seconds = own
-        if "sam" in models_needed([name]):
-            seconds += spent.get("sam encode", 0.0) / frames
-        if name in ("refined", "refined-box"):
-            seconds += spent.get("xmem", 0.0) / steps
-        rows.append({"own_seconds": own, "seconds": seconds})
+        needed = models_needed([name])
+        shared = spent.get("sam encode", 0.0) / frames if "sam" in needed else 0.0
+        if "xmem" in needed - {name}:
+            shared += spent.get("xmem", 0.0) / steps
+        rows.append({"own_seconds": own, "seconds": own + shared})
     return pd.DataFrame(rows, index=pd.Index(run.strategies, name="strategy"))
 
 

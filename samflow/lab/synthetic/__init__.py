@@ -1,7 +1,7 @@
 """Seeded dye clips with exact truth: a film of two dyes in a turbulent channel.
 
 `flow` carries the dye, `scene` adds what else happens in front of the camera, `look` makes pictures
-of it, `clip` joins all frame by frame.
+of it, `dye_clip` joins all frame by frame.
 """
 
 from samflow.lab.synthetic.dye_clip import (
