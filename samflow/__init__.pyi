@@ -8,6 +8,7 @@ from .masks import (
     labels_to_one_hot,
     logits_to_labels,
     mask_to_low_res_logits,
+    sharpen_labels,
 )
 from .overlay import contact_sheet, overlay_labels, show_video
 from .prompts import Prompts, Region
@@ -74,6 +75,7 @@ __all__ = [
     "score",
     "score_track",
     "segment",
+    "sharpen_labels",
     "show_track",
     "show_video",
     "summarise_scores",

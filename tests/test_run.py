@@ -19,6 +19,7 @@ from models import save_models, small_xmem
 from samflow.errors import SamflowError
 from samflow.lab.demo import write_dye_clip
 from samflow.lab.synthetic import DyeClip
+from samflow.masks import sharpen_labels, without_labels
 from samflow.prompts import Prompts
 from samflow.results.side_by_side import compare
 from samflow.runs import Run, RunOptions, run
@@ -182,6 +183,28 @@ def test_interrupted_baselines_end_with_the_same_bytes(inputs, tmp_path, monkeyp
 
 class _PowerCutError(Exception):
     pass
+
+
+def test_sharpening_is_of_results_alone_and_is_recorded(inputs, whole, tmp_path):
+    options = _options(inputs, strategies=(*STRATEGY_NAMES, "kmeans"), sharpen=True)
+    sharp = run(inputs[0], inputs[1], tmp_path / "sharp", options)
+    assert sharp.record.options["sharpen"]
+    assert "sharpen" not in whole.record.options
+    assert sharp.record.seconds["sharpen"] > 0
+    keeping = tmp_path / "keeping"
+    prompts = inputs[1].model_copy(
+        update={"regions": [r.model_copy(update={"background": False}) for r in inputs[1].regions]}
+    )
+    plain = run(inputs[0], prompts, keeping, _options(inputs, strategies=options.strategies))
+    for index, image in enumerate(Video(inputs[0])):
+        for name in STRATEGY_NAMES:
+            expected = without_labels(sharpen_labels(plain.track(name)[index], image), [3])
+            np.testing.assert_array_equal(sharp.track(name)[index], expected)
+        baseline = without_labels(plain.track("kmeans")[index], [3])
+        np.testing.assert_array_equal(sharp.track("kmeans")[index], baseline)
+    options = _options(inputs, strategies=options.strategies)
+    with pytest.raises(SamflowError, match=r"made with other input \(options\.sharpen was True"):
+        run(inputs[0], inputs[1], sharp.folder, options, resume=True)
 
 
 @pytest.mark.parametrize("killed_at", [0, 3, 5, 9, 10, 11])

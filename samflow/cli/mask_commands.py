@@ -107,6 +107,12 @@ def run_command(
     coverage: Annotated[
         float, typer.Option(min=0, max=0.99, help="Covered share that makes a cell foreground.")
     ] = PromptOptions.coverage,
+    sharpen: Annotated[
+        bool,
+        typer.Option(
+            "--sharpen", help="Draw the networks' edges again, along the frame's colours."
+        ),
+    ] = False,
     accept_frame: AcceptFrame = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
 ) -> None:
@@ -125,6 +131,7 @@ def run_command(
         accept_frame=accept_frame,
         size=size,
         prompting=PromptOptions(points, mask_value, coverage, max_hole_area),
+        sharpen=sharpen,
     )
     try:
         finished = run(video, Prompts.load(prompts), out, options, resume)

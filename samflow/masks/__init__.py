@@ -1,5 +1,6 @@
-"""Pure conversions between logits, label maps, boxes and mask prompts."""
+"""Pure conversions between logits, label maps, boxes and mask prompts; sharpening by colours."""
 
+from samflow.masks.color_guide import ColorGuide
 from samflow.masks.holes import fill_holes
 from samflow.masks.labels import (
     labels_to_boxes,
@@ -9,13 +10,16 @@ from samflow.masks.labels import (
 )
 from samflow.masks.low_res import mask_to_low_res_logits
 from samflow.masks.resizing import resize_labels
+from samflow.masks.sharpening import sharpen_labels
 
 __all__ = [
+    "ColorGuide",
     "fill_holes",
     "labels_to_boxes",
     "labels_to_one_hot",
     "logits_to_labels",
     "mask_to_low_res_logits",
     "resize_labels",
+    "sharpen_labels",
     "without_labels",
 ]

@@ -27,6 +27,9 @@ class RunOptions:
         XMem's working size: the shorter side of larger frames inside XMem, px.
     prompting : PromptOptions
         How masks become prompts and logits masks.
+    sharpen : bool
+        Draw the edges of what networks segment again, along the frame's colours, see
+        `samflow.masks.sharpen_labels`. Baselines are left as they are.
     save_every : int
         Frames between two points from which an interrupted run can go on.
     """
@@ -40,10 +43,13 @@ class RunOptions:
     accept_frame: bool = False
     size: int = 480
     prompting: PromptOptions = field(default_factory=PromptOptions)
+    sharpen: bool = False
     save_every: int = 50
 
     def recorded(self) -> dict[str, Any]:
         """The options that results depend on and that `run.json` has nowhere else."""
         elsewhere = {"strategies", "sam", "xmem", "start", "end", "accept_frame", "prompting"}
         own = {key: value for key, value in asdict(self).items() if key not in elsewhere}
+        if not self.sharpen:  # runs recorded before there was a choice can be resumed
+            del own["sharpen"]
         return own | asdict(self.prompting)

@@ -13,13 +13,14 @@ from tqdm.auto import tqdm
 
 from samflow.errors import SamflowError
 from samflow.maskio import write_label_map
-from samflow.masks import without_labels
+from samflow.masks import sharpen_labels, without_labels
 from samflow.overlay import Comparison
 from samflow.runs.record import Run, RunRecord
 from samflow.runs.resuming import load_point, remove_halves, save_point
 from samflow.runs.run_options import RunOptions
 from samflow.sam import Sam
 from samflow.strategies import (
+    REGISTRY,
     TITLES,
     Frame,
     Strategy,
@@ -151,8 +152,18 @@ class Runner:
                     results[strategy.name] = strategy.step(frame)
                 else:
                     results[strategy.name] = strategy.start(frame, first)
+        if self.options.sharpen:
+            self._sharpen(frame, results)
         background = prompts.background_ids
         return {name: without_labels(results[name], background) for name in self.strategies}
+
+    def _sharpen(self, frame: Frame, results: dict[str, np.ndarray]) -> None:
+        """Sharpen what is shown and written; the strategies go on from their own label maps."""
+        with self.watch("sharpen"):
+            for name in self.strategies:
+                if REGISTRY[name].can_be_sharpened:
+                    labels = results[name]
+                    results[name] = sharpen_labels(labels, frame.image, frame.color_guide)
 
     def _save(self, done: int) -> None:
         """Save all that an interrupted run needs to go on after `done` frames."""

@@ -2,12 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from samflow.errors import SamflowError
+from samflow.masks import ColorGuide
 from samflow.sam import Embedding, Sam
 
 _Kept = TypeVar("_Kept")
@@ -34,6 +36,11 @@ class Frame:
         if self._encoded is None or self._encoded[0] is not sam:
             self._encoded = (sam, sam.embed(self.image))
         return self._encoded[1]
+
+    @cached_property
+    def color_guide(self) -> ColorGuide:
+        """The frame's colours, to sharpen label maps by; computed on first use."""
+        return ColorGuide(self.image)
 
 
 class Strategy(ABC):

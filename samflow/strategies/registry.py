@@ -34,6 +34,11 @@ class StrategyEntry:
     needs: tuple[str, ...] = ()
     baseline: bool = False
 
+    @property
+    def can_be_sharpened(self) -> bool:
+        """Whether edges are drawn by networks, on a grid coarser than the frame."""
+        return bool(self.needs)
+
 
 _ENTRIES = (
     StrategyEntry("xmem", "XMem", "with_xmem:build_xmem", ("xmem",)),
