@@ -1,5 +1,10 @@
 """The errors that a user's input can cause."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
 
 class SamflowError(ValueError):
     """Input that samflow can't use.
@@ -26,3 +31,13 @@ class SamflowError(ValueError):
         red, plain = "\x1b[31m", "\x1b[0m"
         message = " ".join(str(self).split())
         return [f"{red}samflow:{plain} {message}", "(%tb in a cell shows where it came up.)"]
+
+
+def check_image(image: "np.ndarray") -> None:
+    """Raise SamflowError unless the array is an image (H, W, 3) uint8."""
+    shape = image.shape
+    if len(shape) != 3 or shape[2] != 3 or image.dtype != "uint8" or image.size == 0:
+        raise SamflowError(
+            f"expected an RGB image (H, W, 3) of uint8, got {shape} of {image.dtype}: convert it "
+            "first."
+        )

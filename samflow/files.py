@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,19 +41,52 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     ['a.txt']
     """
     path = Path(path)
+
+    def make() -> Path:
+        handle, name = tempfile.mkstemp(path.suffix, f".{path.stem}-", path.parent)
+        os.close(handle)
+        return Path(name)
+
+    with _appearing(path, make, 0o666) as part:
+        yield part
+
+
+@contextmanager
+def replace_folder(path: str | Path) -> Iterator[Path]:
+    """Give a temporary folder beside `path`, renamed to it when the block ends without an error.
+
+    An older folder of this name is replaced. Otherwise as `atomic_path`.
+    """
+    path = Path(path)
+
+    def make() -> Path:
+        return Path(tempfile.mkdtemp("", f".{path.name}-", path.parent))
+
+    with _appearing(path, make, 0o777) as part:
+        yield part
+
+
+@contextmanager
+def _appearing(path: Path, make: Callable[[], Path], mode: int) -> Iterator[Path]:
+    """Give what `make` makes; rename it to `path` in the end, or leave nothing behind."""
     part = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(path.suffix, f".{path.stem}-", path.parent)
-        os.close(handle)
-        part = Path(name)
+        part = make()
         yield part
-        part.chmod(0o666 & ~_umask())
+        part.chmod(mode & ~_umask())
+        if part.is_dir() and path.exists():
+            shutil.rmtree(path)
         os.replace(part, path)
     except OSError as error:
-        raise _not_written(path, error) from error
+        raise SamflowError(
+            f"{path} could not be written: {error.strerror or error}. "
+            "Free some space or choose another folder, then run the command again."
+        ) from error
     finally:
-        if part is not None:
+        if part is not None and part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        elif part is not None:
             part.unlink(missing_ok=True)
 
 
@@ -113,46 +146,3 @@ def files_by_number(paths: Iterable[Path]) -> dict[int, Path]:
                 "rename one, or move it elsewhere."
             )
     return dict(sorted(numbered.items()))
-
-
-@contextmanager
-def replace_folder(path: str | Path) -> Iterator[Path]:
-    """Give a temporary folder beside `path`, renamed to it when the block ends without an error.
-
-    Parameters
-    ----------
-    path : str or Path
-        The folder to appear. An older one of this name is replaced.
-
-    Yields
-    ------
-    Path
-        An empty folder to fill.
-
-    Raises
-    ------
-    SamflowError
-        When the folder can't be made. Nothing is left behind.
-    """
-    path = Path(path)
-    part = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp("", f".{path.name}-", path.parent))
-        yield part
-        part.chmod(0o777 & ~_umask())
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(part, path)
-    except OSError as error:
-        raise _not_written(path, error) from error
-    finally:
-        if part is not None:
-            shutil.rmtree(part, ignore_errors=True)
-
-
-def _not_written(path: Path, error: OSError) -> SamflowError:
-    return SamflowError(
-        f"{path} could not be written: {error.strerror or error}. "
-        "Free some space or choose another folder, then run the command again."
-    )

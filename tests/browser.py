@@ -218,7 +218,11 @@ class Prompts:
         return box["x"] + x * scale, box["y"] + y * scale
 
     def click(self, x: int, y: int, button: str = "left") -> None:
-        self.page.mouse.click(*self.place(x + 0.5, y + 0.5), button=button)
+        """Click on a pixel of the frame, at zoom 1, as soon as the canvas has come to rest."""
+        # a position read before and clicked at later is wrong when the notebook scrolls between
+        scale = self.canvas.bounding_box()["width"] / int(self.canvas.get_attribute("width"))
+        position = {"x": (x + 0.5) * scale, "y": (y + 0.5) * scale}
+        self.canvas.click(position=position, button=button)
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         self.page.mouse.move(*self.place(*start))

@@ -117,7 +117,7 @@ def test_views_are_accepted() -> None:
 @pytest.mark.parametrize(
     ("image", "labels", "options", "words"),
     [
-        (noise().astype(float), two_discs(), {}, r"image \(H, W, 3\) uint8.* float64"),
+        (noise().astype(float), two_discs(), {}, r"image \(H, W, 3\) of uint8.* float64"),
         (noise()[..., 0], two_discs(), {}, r"got \(90, 160\)"),
         (noise(), two_discs((80, 160)), {}, r"labels \(90, 160\).*got \(80, 160\)"),
         (noise(), two_discs().astype(int), {}, "int64"),

@@ -15,6 +15,7 @@ from browser import (
     new_page,
     open_notebook,
     run_all_cells,
+    run_and_wait,
     wait_for_kernel,
     write_notebook,
 )
@@ -267,7 +268,8 @@ def test_frames_zoom_and_reload(prompts, folder):
 
 def test_no_click_is_lost_while_the_model_works_and_the_video_plays(lab, folder):
     open_notebook(lab, lab.address, "slow.ipynb")
-    run_all_cells(lab)
+    # JupyterLab scrolls while cells run
+    run_and_wait(lab)
     prompts = Prompts(lab)
     video = "document.querySelector('.jp-OutputArea video')"
     lab.wait_for_function(f"() => {video}?.videoWidth > 0 && {video}.readyState >= 2")

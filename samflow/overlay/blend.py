@@ -7,7 +7,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from samflow.errors import SamflowError
+from samflow.errors import SamflowError, check_image
 from samflow.masks import resize_labels
 from samflow.prompts import region_color
 
@@ -97,12 +97,6 @@ def check_picture(image: np.ndarray, labels: np.ndarray) -> None:
             f"expected labels {image.shape[:2]} uint8 for an image of that size, "
             f"got {labels.shape} {labels.dtype}."
         )
-
-
-def check_image(image: np.ndarray) -> None:
-    """Raise SamflowError unless image is (H, W, 3) uint8."""
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
-        raise SamflowError(f"expected an image (H, W, 3) uint8, got {image.shape} {image.dtype}.")
 
 
 def color_to_rgb(color: str) -> tuple[int, int, int]:

@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from samflow.errors import SamflowError
-from samflow.overlay.blend import check_image
+from samflow.errors import SamflowError, check_image
 from samflow.overlay.legend import Legend
 from samflow.overlay.text import (
     BACKGROUND,

@@ -9,7 +9,7 @@ from segment_anything.modeling import Sam as SamModel
 from segment_anything.utils.transforms import ResizeLongestSide
 
 from samflow.device import resolve_device
-from samflow.errors import SamflowError
+from samflow.errors import SamflowError, check_image
 from samflow.prompts import Prompts, Region
 from samflow.sam.architecture import architecture_from_state_dict, build_sam
 from samflow.sam.encoder import FastEncoder
@@ -93,11 +93,7 @@ class Sam:
             model's input size.
         """
         image = np.asarray(image)
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise SamflowError(
-                f"expected an RGB image (H, W, 3) of uint8, got {image.shape} of {image.dtype}: "
-                "convert it first."
-            )
+        check_image(image)
         height, width = image.shape[:2]
         if min(self._resize.get_preprocess_shape(height, width, self.image_size)) < 1:
             raise SamflowError(

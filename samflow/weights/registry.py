@@ -14,7 +14,6 @@ Kind = Literal["sam", "xmem"]
 
 _SAM_PLACE = "https://dl.fbaipublicfiles.com/segment_anything"
 _XMEM_PLACE = "https://github.com/hkchengrex/XMem/releases/download/v1.0"
-_XMEM_LICENCE = "MIT (repository)"
 
 
 @dataclass(frozen=True)
@@ -47,35 +46,22 @@ class RegistryEntry:
         return self.url.rsplit("/", 1)[-1]
 
 
-_ENTRIES = (
-    RegistryEntry(
-        "vit_b",
-        "sam",
-        f"{_SAM_PLACE}/sam_vit_b_01ec64.pth",
-        "Apache-2.0",
-        375042383,
-        "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
-    ),
-    RegistryEntry(
-        "vit_l",
-        "sam",
-        f"{_SAM_PLACE}/sam_vit_l_0b3195.pth",
-        "Apache-2.0",
-        1249524607,
-        "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
-    ),
-    RegistryEntry(
-        "vit_h",
-        "sam",
-        f"{_SAM_PLACE}/sam_vit_h_4b8939.pth",
-        "Apache-2.0",
-        2564550879,
-        "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
-    ),
-    RegistryEntry("XMem", "xmem", f"{_XMEM_PLACE}/XMem.pth", _XMEM_LICENCE),
-    RegistryEntry("XMem-s012", "xmem", f"{_XMEM_PLACE}/XMem-s012.pth", _XMEM_LICENCE),
-)
-REGISTRY: dict[str, RegistryEntry] = {entry.name: entry for entry in _ENTRIES}
+# name, file, size in bytes, SHA-256
+_SAM_FILES = [
+    ("vit_b", "sam_vit_b_01ec64.pth", 375042383,
+     "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912"),
+    ("vit_l", "sam_vit_l_0b3195.pth", 1249524607,
+     "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622"),
+    ("vit_h", "sam_vit_h_4b8939.pth", 2564550879,
+     "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e"),
+]  # fmt: skip
+REGISTRY: dict[str, RegistryEntry] = {
+    name: RegistryEntry(name, "sam", f"{_SAM_PLACE}/{file}", "Apache-2.0", size, sha256)
+    for name, file, size, sha256 in _SAM_FILES
+} | {
+    name: RegistryEntry(name, "xmem", f"{_XMEM_PLACE}/{name}.pth", "MIT (repository)")
+    for name in ("XMem", "XMem-s012")
+}
 """Official checkpoints by name."""
 
 

@@ -12,12 +12,14 @@ import traitlets
 from samflow.errors import SamflowError
 from samflow.maskio import Track
 from samflow.masks import resize_labels
-from samflow.prompts import Region
+from samflow.prompts import Region, region_color
 from samflow.results.scoring import read_scores
 from samflow.runs import Run
 from samflow.video import Video
 from samflow.widget.bundle import bundle
+from samflow.widget.frames import jpeg_bytes
 from samflow.widget.overlay_runs import overlay_bytes
+from samflow.widget.status import one_line
 
 # wide enough for a notebook's column; a frame then takes about 100 kB
 _MAX_WIDTH = 1280
@@ -66,7 +68,7 @@ class TrackViewer(anywidget.AnyWidget):
         _check_tracks(video, tracks)
         self._video = video
         self._tracks = dict(tracks)
-        self._regions = {region.id: region for region in regions}
+        self._colors = {region.id: region.color for region in regions}
         # frames that every track has
         common = set.intersection(*(set(track.indices) for track in tracks.values()))
         self._frames = sorted(common)
@@ -105,11 +107,8 @@ class TrackViewer(anywidget.AnyWidget):
         """Handle a message of the page; whatever goes wrong is told under the frame."""
         try:
             self._show(int(message["position"]), str(message["left"]), str(message["right"]))
-        except SamflowError as error:
-            self._status = {"kind": "error", "text": str(error)}
         except Exception as error:  # an error in a message handler would be seen by nobody
-            text = f"{type(error).__name__}: {error}".splitlines()[0]
-            self._status = {"kind": "error", "text": text}
+            self._status = {"kind": "error", "text": one_line(error)}
 
     def _show(self, position: int, left: str, right: str) -> None:
         """Send a frame with the overlays of two tracks."""
@@ -120,11 +119,7 @@ class TrackViewer(anywidget.AnyWidget):
         frame = self._frames[position]
         height, width = self._size
         image = cv2.resize(self._video[frame], (width, height), interpolation=cv2.INTER_AREA)
-        jpeg = cv2.imencode(
-            ".jpg",
-            cv2.cvtColor(image, cv2.COLOR_RGB2BGR),
-            [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY],
-        )[1].tobytes()
+        jpeg = jpeg_bytes(image, _JPEG_QUALITY)
         overlays = {title: self._overlay(title, frame) for title in {left, right}}
         with self.hold_sync():
             self._image, self._left, self._right = jpeg, overlays[left], overlays[right]
@@ -138,13 +133,11 @@ class TrackViewer(anywidget.AnyWidget):
 
     def _overlay(self, title: str, frame: int) -> bytes:
         labels = resize_labels(self._tracks[title].label_map_of(frame), self._size)
-        ids = [int(i) for i in np.unique(labels) if i != 0]
         # what a track holds is shown, also where it kept a background region
         regions = [
-            Region(id=i, name=str(i), color=self._regions[i].color)
-            if i in self._regions
-            else Region(id=i, name=str(i))
-            for i in ids
+            Region(id=i, name=str(i), color=self._colors.get(i, region_color(i)))
+            for i in np.unique(labels).tolist()
+            if i != 0
         ]
         return overlay_bytes(labels, regions)
 

@@ -1,6 +1,6 @@
 """What the user has drawn, and the edits that change it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -229,20 +229,12 @@ def _rename_region(drawing: Drawing, edit: Mapping[str, Any]) -> Drawing:
     return drawing._with_region(edit["region"], name=name)
 
 
-def _recolor_region(drawing: Drawing, edit: Mapping[str, Any]) -> Drawing:
-    return drawing._with_region(edit["region"], color=str(edit["color"]))
-
-
-def _set_background(drawing: Drawing, edit: Mapping[str, Any]) -> Drawing:
-    return drawing._with_region(edit["region"], background=bool(edit["value"]))
-
-
 def _clear(drawing: Drawing, edit: Mapping[str, Any]) -> Drawing:
     marks = {key: mark for key, mark in drawing.marks.items() if key[0] != edit["frame"]}
     return replace(drawing, marks=marks)
 
 
-_EDITS = {
+_EDITS: dict[str, Callable[[Drawing, Mapping[str, Any]], Drawing]] = {
     "set_box": _set_box,
     "add_point": _add_point,
     "move_point": _move_point,
@@ -251,7 +243,11 @@ _EDITS = {
     "remove_region": _remove_region,
     "move_region": _move_region,
     "rename_region": _rename_region,
-    "recolor_region": _recolor_region,
-    "set_background": _set_background,
+    "recolor_region": lambda drawing, edit: drawing._with_region(
+        edit["region"], color=str(edit["color"])
+    ),
+    "set_background": lambda drawing, edit: drawing._with_region(
+        edit["region"], background=bool(edit["value"])
+    ),
     "clear": _clear,
 }

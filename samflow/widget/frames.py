@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from samflow.errors import SamflowError
+from samflow.errors import SamflowError, check_image
 from samflow.prompts import FrameReference, VideoReference, frame_sha256
 from samflow.video import Video
 
@@ -48,6 +48,11 @@ class Frames:
             self.video = VideoReference(name=source.name, sha256=source.sha256)
             self.size = source.size
         else:
+            if not isinstance(source, np.ndarray):
+                raise SamflowError(
+                    "expected a Video, a path or an image (H, W, 3) uint8, got "
+                    f"{type(source).__name__}."
+                )
             check_image(source)
             numbers = range(1)
             self.size = (source.shape[0], source.shape[1])
@@ -84,18 +89,10 @@ class Frames:
 
     def jpeg(self, index: int) -> bytes:
         """The frame as JPEG, for the page."""
-        picture = cv2.cvtColor(self[index], cv2.COLOR_RGB2BGR)
-        return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes()
+        return jpeg_bytes(self[index], _JPEG_QUALITY)
 
 
-def check_image(image: object) -> None:
-    """Refuse anything but an image (H, W, 3) uint8 with a `SamflowError`."""
-    if not isinstance(image, np.ndarray):
-        raise SamflowError(
-            f"expected a Video, a path or an image (H, W, 3) uint8, got {type(image).__name__}."
-        )
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
-        raise SamflowError(
-            f"expected an RGB image (H, W, 3) of uint8, got {image.shape} of {image.dtype}: "
-            "convert it first."
-        )
+def jpeg_bytes(image: np.ndarray, quality: int) -> bytes:
+    """An image (H, W, 3) uint8 RGB as JPEG."""
+    picture = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()

@@ -10,64 +10,20 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-
-class Bottleneck(nn.Module):
-    """ResNet-50's block: 1x1, 3x3 (with the stride), 1x1, four times as wide at the end."""
-
-    def __init__(self, inner: int, middle: int, stride: int) -> None:
-        super().__init__()
-        outer = 4 * middle
-        self.conv1 = nn.Conv2d(inner, middle, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(middle)
-        self.conv2 = nn.Conv2d(middle, middle, 3, stride, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(middle)
-        self.conv3 = nn.Conv2d(middle, outer, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(outer)
-        self.downsample = _projection(inner, outer, stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, inner, h, w) -> (B, 4 * middle, h / stride, w / stride)."""
-        y = F.relu(self.bn1(self.conv1(x)))
-        y = F.relu(self.bn2(self.conv2(y)))
-        y = self.bn3(self.conv3(y))
-        return F.relu(y + (x if self.downsample is None else self.downsample(x)))
-
-
-class BasicBlock(nn.Module):
-    """ResNet-18's block: two 3x3 convolutions, the stride in the first."""
-
-    def __init__(self, inner: int, outer: int, stride: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(inner, outer, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outer)
-        self.conv2 = nn.Conv2d(outer, outer, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(outer)
-        self.downsample = _projection(inner, outer, stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, inner, h, w) -> (B, outer, h / stride, w / stride)."""
-        y = F.relu(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(y))
-        return F.relu(y + (x if self.downsample is None else self.downsample(x)))
-
-
-def _projection(inner: int, outer: int, stride: int) -> nn.Sequential | None:
-    if stride == 1 and inner == outer:
-        return None
-    return nn.Sequential(
-        nn.Conv2d(inner, outer, 1, stride, bias=False),
-        nn.BatchNorm2d(outer),
-    )
+from torchvision.models.resnet import BasicBlock, Bottleneck
 
 
 def stage(
-    block: type[Bottleneck] | type[BasicBlock], inner: int, middle: int, count: int, stride: int
+    block: type[BasicBlock | Bottleneck], inner: int, middle: int, count: int, stride: int
 ) -> nn.Sequential:
     """`count` residual blocks in a row, the stride in the first."""
-    outer = 4 * middle if block is Bottleneck else middle
+    outer = block.expansion * middle
     first = block(inner, middle, stride)
-    return nn.Sequential(first, *(block(outer, middle, 1) for _ in range(count - 1)))
+    if stride != 1 or inner != outer:
+        first.downsample = nn.Sequential(
+            nn.Conv2d(inner, outer, 1, stride, bias=False), nn.BatchNorm2d(outer)
+        )
+    return nn.Sequential(first, *(block(outer, middle) for _ in range(count - 1)))
 
 
 class GroupConv(nn.Conv2d):

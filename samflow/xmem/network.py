@@ -10,11 +10,10 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from samflow.errors import SamflowError
 from samflow.xmem.blocks import (
-    BasicBlock,
-    Bottleneck,
     FeatureFusion,
     HiddenReinforcer,
     HiddenUpdater,

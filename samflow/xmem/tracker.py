@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from samflow.errors import SamflowError
+from samflow.errors import SamflowError, check_image
 from samflow.xmem.geometry import Geometry
 from samflow.xmem.memory import Memory, MemoryOptions
 from samflow.xmem.network import ImageFeatures, XMem, soft_aggregate
@@ -175,10 +175,7 @@ class Tracker:
 
     def _check(self, image: NDArray, labels: NDArray | None) -> list[int]:
         """Find the label ids given on this frame, sorted; refuse what can't be tracked."""
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise SamflowError(
-                f"expected an RGB image (H, W, 3) of uint8, got {image.shape} of {image.dtype}."
-            )
+        check_image(image)
         height, width = image.shape[:2]
         if self._image_size not in (None, (height, width)):
             raise SamflowError(
