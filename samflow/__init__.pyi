@@ -17,7 +17,7 @@ from .results.metrics import boundary_measure, region_similarity, score_track, s
 from .results.run_measures import measure
 from .results.scoring import score
 from .results.side_by_side import compare
-from .runs import Run, RunOptions, run, segment
+from .runs import Places, Run, RunOptions, correct, run, segment
 from .sam import Sam, load_sam
 from .strategies import (
     Frame,
@@ -36,6 +36,7 @@ __all__ = [
     "CompareWidget",
     "DyeClip",
     "Frame",
+    "Places",
     "PromptOptions",
     "PromptWidget",
     "Prompts",
@@ -56,6 +57,7 @@ __all__ = [
     "build_strategies",
     "compare",
     "contact_sheet",
+    "correct",
     "cut",
     "download",
     "export",

@@ -359,7 +359,7 @@ def test_a_run_that_can_t_start_leaves_no_folder(inputs, tmp_path):
 def test_a_damaged_saved_point_starts_the_run_again(inputs, tmp_path, monkeypatch, caplog):
     options = _options(inputs, strategies=BASELINE_NAMES[:1])
     unbroken = run(inputs[0], inputs[1], tmp_path / "unbroken", options)
-    monkeypatch.setattr("samflow.runs.runner.concatenate_videos", _power_cut)
+    monkeypatch.setattr("samflow.runs.comparison_parts.concatenate_videos", _power_cut)
     with pytest.raises(_PowerCutError):
         run(inputs[0], inputs[1], tmp_path / "run", options)
     monkeypatch.undo()
@@ -380,10 +380,8 @@ def test_the_clip_starts_at_the_prompts_frame(inputs, tmp_path):
     )
     finished = run(video, moved, tmp_path / "late", _options(inputs, strategies=("sam",)))
     assert (finished.record.video.first, finished.record.video.frames) == (7, FRAMES - 7)
-    with pytest.raises(
-        SamflowError, match=r"frame 7, the clip starts at frame 5: start it at 0\.28"
-    ):
-        run(video, moved, tmp_path / "other", _options(inputs, start=0.2))
+    with pytest.raises(SamflowError, match=r"frame 7 at 0\.280 s, which is not in the clip from"):
+        run(video, moved, tmp_path / "other", _options(inputs, start=0.4))
     other_frame = prompts.frame.model_copy(update={"sha256": "0" * 64})
     wrong = prompts.model_copy(update={"frame": other_frame})
     with pytest.raises(SamflowError, match="--accept-frame"):

@@ -9,6 +9,7 @@ from samflow.cli import (  # noqa: F401 - importing them adds their commands
     benchmark_commands,
     film_commands,
     mask_commands,
+    mending_commands,
     notebook_commands,
     results_commands,
     weights_commands,

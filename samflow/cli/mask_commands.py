@@ -80,7 +80,10 @@ def segment_command(
 @app.command("run")
 def run_command(
     video: Annotated[Path, typer.Argument(help="Video file or folder of images.")],
-    prompts: PromptsFile,
+    prompts: Annotated[
+        list[Path],
+        typer.Option("--prompts", help="Prompts JSON of one frame; give it again for more frames."),
+    ],
     out: Annotated[Path, typer.Option(help="Run folder to make or to resume.")],
     strategies: Annotated[
         str,
@@ -114,7 +117,10 @@ def run_command(
         ),
     ] = False,
     accept_frame: AcceptFrame = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Continue a run, or add strategies to a finished one."),
+    ] = False,
 ) -> None:
     """Run strategies side by side over a video."""
     from samflow.acquire import parse_time
@@ -134,7 +140,7 @@ def run_command(
         sharpen=sharpen,
     )
     try:
-        finished = run(video, Prompts.load(prompts), out, options, resume)
+        finished = run(video, [Prompts.load(path) for path in prompts], out, options, resume)
     except KeyboardInterrupt:
         raise SamflowError(
             f"interrupted: continue with --resume; {out} keeps what is done."

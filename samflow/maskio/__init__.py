@@ -6,12 +6,14 @@ whose pixel value is the label (0 background).
 
 from samflow.maskio.png import DAVIS_PALETTE, read_label_map, read_palette, write_label_map
 from samflow.maskio.run_lengths import track_to_coco
+from samflow.maskio.tiff import read_label_tiff
 from samflow.maskio.track import Track
 
 __all__ = [
     "DAVIS_PALETTE",
     "Track",
     "read_label_map",
+    "read_label_tiff",
     "read_palette",
     "track_to_coco",
     "write_label_map",

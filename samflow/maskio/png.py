@@ -129,7 +129,7 @@ def read_label_map(path: str | Path, size: tuple[int, int] | None = None) -> np.
                 labels = np.array(picture, dtype=np.uint8)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise SamflowError(f"{path} is a damaged PNG ({error}): write it again.") from error
-    _check_labels(path, labels)
+    check_labels(path, labels)
     return labels
 
 
@@ -163,7 +163,8 @@ def png_size(path: Path) -> tuple[int, int]:
     )
 
 
-def _check_labels(path: Path, labels: np.ndarray) -> None:
+def check_labels(path: Path, labels: np.ndarray) -> None:
+    """Refuse pixel values (H, W) uint8 of a file that are not labels, with a `SamflowError`."""
     values = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
     if values[-1] == IGNORE_LABEL and set(values) <= {0, IGNORE_LABEL}:
         raise SamflowError(

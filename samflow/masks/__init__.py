@@ -2,6 +2,7 @@
 
 from samflow.masks.color_guide import ColorGuide
 from samflow.masks.holes import fill_holes
+from samflow.masks.joining import join_label_maps
 from samflow.masks.labels import (
     labels_to_boxes,
     labels_to_one_hot,
@@ -15,6 +16,7 @@ from samflow.masks.sharpening import sharpen_labels
 __all__ = [
     "ColorGuide",
     "fill_holes",
+    "join_label_maps",
     "labels_to_boxes",
     "labels_to_one_hot",
     "logits_to_labels",

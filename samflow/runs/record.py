@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from samflow.errors import SamflowError
-from samflow.files import write_text
+from samflow.files import files_by_number, sha256_of_file, write_text
 from samflow.maskio import Track
 from samflow.prompts import Prompts, Region
 from samflow.video import Video
@@ -36,14 +36,25 @@ class VideoRecord(BaseModel):
 
 
 class ModelRecord(BaseModel):
-    """Weights that a run used: registry name or file name, and hash of the file."""
+    """Weights that a run used: registry name or file name, hash of the file, its path if given."""
 
     name: str
     sha256: str
+    path: str | None = None
+
+    @property
+    def source(self) -> str:
+        """What to load them from: registry name or file."""
+        return self.path or self.name
 
 
 class RunRecord(BaseModel):
-    """Contents of `run.json`; `seconds` holds the time spent in each stage."""
+    """Contents of `run.json`.
+
+    `seconds` holds the time spent in each stage. `corrections` are the hashes of the label maps, by
+    frame, that the masks were made with; `made_from`, for each strategy and stretch of frames, the
+    hash of what it was made from (empty for a run straight from its prompts).
+    """
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -56,6 +67,8 @@ class RunRecord(BaseModel):
     options: dict[str, Any]
     seconds: dict[str, float] = {}
     frames_done: int = 0
+    corrections: dict[int, str] = {}
+    made_from: dict[str, dict[str, str]] = {}
 
     def save(self, folder: Path) -> None:
         """Write `run.json` in `folder`, complete or not at all."""
@@ -64,9 +77,7 @@ class RunRecord(BaseModel):
     def difference(self, other: "RunRecord") -> str | None:
         """Say the first thing in which another record would give other results, or None."""
         for key in ("video", "prompts", "strategies", "models", "options"):
-            here, there = self.model_dump()[key], other.model_dump()[key]
-            if key == "video":
-                here, there = {**here, "path": ""}, {**there, "path": ""}
+            here, there = self._compared(key), other._compared(key)
             if here == there:
                 continue
             if isinstance(here, dict):
@@ -74,6 +85,15 @@ class RunRecord(BaseModel):
                 key, here, there = f"{key}.{inner}", here.get(inner), there.get(inner)
             return f"{key} was {here!r:.90}, is {there!r:.90}"
         return None
+
+    def _compared(self, key: str) -> Any:
+        """A part of the record without the places where files lie."""
+        value = self.model_dump()[key]
+        if key == "video":
+            return {**value, "path": ""}
+        if key == "models":
+            return {name: {**model, "path": None} for name, model in value.items()}
+        return value
 
 
 def versions() -> dict[str, str]:
@@ -111,9 +131,20 @@ class Run:
 
     @property
     def complete(self) -> bool:
-        """Whether every frame is done and the comparison video is there."""
-        done = self.record.frames_done == self.record.video.frames
+        """Whether every frame is done, with all corrections, and the comparison video is there."""
+        done = self.record.frames_done == self.record.video.frames and self.mended
         return done and (self.folder / "comparison.mp4").is_file()
+
+    @property
+    def correction_files(self) -> dict[int, Path]:
+        """Label maps given on frames of the clip, `corrections/00040.png`, by frame."""
+        return files_by_number((self.folder / "corrections").glob("[0-9]*.png"))
+
+    @property
+    def mended(self) -> bool:
+        """Whether the masks were made with the corrections that are in the folder."""
+        hashes = {frame: sha256_of_file(path) for frame, path in self.correction_files.items()}
+        return hashes == self.record.corrections
 
     @property
     def strategies(self) -> list[str]:
@@ -139,11 +170,16 @@ class Run:
         return Track(self.mask_folder(strategy))
 
     def check_finished(self) -> None:
-        """Raise SamflowError when the run lacks frames."""
+        """Raise SamflowError when the run lacks frames or an interrupted correction."""
         done, frames = self.record.frames_done, self.record.video.frames
         if done != frames:
             raise SamflowError(
                 f"{self.folder} has {done} of {frames} frames: finish it with samflow run --resume."
+            )
+        if not self.mended:
+            raise SamflowError(
+                f"a correction of {self.folder} was interrupted: finish it with the same samflow "
+                "correct."
             )
 
     def finished_track(self, strategy: str) -> Track:

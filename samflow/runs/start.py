@@ -1,23 +1,28 @@
 """Check a run's input, load its models, and let it go."""
 
 import math
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from samflow.errors import SamflowError
 from samflow.prompts import Prompts
+from samflow.runs.corrections import add_prompts, check_prompts_given
 from samflow.runs.record import ModelRecord, Run, RunRecord, VideoRecord, versions
 from samflow.runs.resuming import is_untouched, locked
 from samflow.runs.run_options import RunOptions
 from samflow.runs.runner import Runner
-from samflow.sam import Sam, load_sam
-from samflow.strategies import build_strategies, check_strategy_names, models_needed
+from samflow.runs.sweep import Stopwatch, Sweep
+from samflow.runs.workshop import bring_up_to_date, load_models
+from samflow.sam import Sam
+from samflow.strategies import build_strategies, check_strategy_names
 from samflow.video import Video
-from samflow.xmem import XMem, load_xmem
+from samflow.xmem import XMem
 
 
 def run(
     video_path: str | Path,
-    prompts: Prompts,
+    prompts: Prompts | Sequence[Prompts],
     out: str | Path,
     options: RunOptions | None = None,
     resume: bool = False,
@@ -28,13 +33,15 @@ def run(
     ----------
     video_path : str or Path
         A video file or a folder of images.
-    prompts : Prompts
-        Drawn on the clip's first frame.
+    prompts : Prompts or sequence of Prompts
+        Drawn on a frame of the clip, by default its first one; the first of several names all
+        regions, the others become corrections of their frames, see `correct`.
     out : str or Path
         The run folder to make, or to resume.
     options : RunOptions, optional
     resume : bool
-        Continue an interrupted run in `out`.
+        Continue an interrupted run in `out`, or add strategies to a finished one: those in
+        `options` that it lacks.
 
     Returns
     -------
@@ -48,8 +55,10 @@ def run(
 
     Notes
     -----
-    Frames are streamed: memory does not depend on the clip's length. Each is decoded once, encoded
-    by SAM once and tracked by XMem once, where a strategy needs it. The first frame's masks are
+    Frames are streamed: memory does not depend on the clip's length. From the prompts' frame the
+    strategies go forwards to the end of the clip, and backwards to its start where `options.start`
+    is before that frame. In one direction each frame is decoded once, encoded by SAM once and
+    tracked by XMem once, where a strategy needs it. The masks of the prompts' frame are
     SAM's for every strategy, baselines included. Every `save_every` frames the strategies' states
     and a finished part of the comparison video are saved; a killed run goes on from there and ends
     with the same masks and video, byte for byte, where the networks compute with one thread: sums
@@ -64,22 +73,68 @@ def run(
     folder = Path(out)
     check_strategy_names(options.strategies)
     check_run_folder(folder, resume)
+    drawn = [prompts] if isinstance(prompts, Prompts) else list(prompts)
+    if not drawn:
+        raise SamflowError("no prompts given: a run needs those of one frame at least.")
     with locked(folder):
-        _go(video_path, prompts, folder, options, resume)
+        _go(Path(video_path), drawn, folder, options)
     return Run(folder)
 
 
-def _go(
-    video_path: str | Path, prompts: Prompts, folder: Path, options: RunOptions, resume: bool
+def _go(video_path: Path, prompts: list[Prompts], folder: Path, options: RunOptions) -> None:
+    """Check the input, load what the strategies need, and do what the run lacks."""
+    clip = _choose_clip(Video(video_path), prompts[0], options)
+    sam, network = load_models(options)
+    record = _record(clip, video_path, prompts[0], options, sam, network)
+    for later in prompts[1:]:
+        check_prompts_given(record, later, later.frame.index - clip.first)
+    known = Run(folder).record if (folder / "run.json").is_file() else None
+    if known is not None:
+        _check_same_run(folder, known, record)
+    if known is None or known.frames_done != len(clip) or not (folder / "comparison.mp4").is_file():
+        _do_first_pass(folder, clip, record, options, sam, network)
+    grown = Run(folder)
+    for later in prompts[1:]:
+        add_prompts(grown, clip, later, Sweep({}, sam, later, options, Stopwatch()))
+    if not grown.complete or list(options.strategies) != grown.strategies:
+        grown.record.models |= record.models
+        bring_up_to_date(grown, clip, options, sam, network)
+    shutil.rmtree(folder / ".state", ignore_errors=True)
+
+
+def _do_first_pass(
+    folder: Path,
+    clip: Video,
+    record: RunRecord,
+    options: RunOptions,
+    sam: Sam,
+    network: XMem | None,
 ) -> None:
-    """Check the input, load what the strategies need, and do the frames."""
-    clip = _choose_clip(Video(video_path), prompts, options)
-    sam = load_sam(options.sam, options.device)
-    needed = "xmem" in models_needed(options.strategies)
-    network = load_xmem(options.xmem, options.device) if needed else None
-    strategies = build_strategies(options.strategies, sam, network, options.size, options.prompting)
-    record = _record(clip, Path(video_path), prompts, options, sam, network)
-    Runner(folder, clip, record, strategies, options).go(sam, resume)
+    """Run forwards from the clip's first frame, or open a run that starts at another one."""
+    prompts = record.prompts
+    at = prompts.frame.index - clip.first
+    if at == 0:
+        prompting = options.prompting
+        strategies = build_strategies(options.strategies, sam, network, options.size, prompting)
+        Runner(folder, clip, record, strategies, options).go(sam)
+        return
+    prompts.check_frame(clip[at], options.accept_frame)
+    record.save(folder)
+    prompts.save(folder / "prompts.json")
+
+
+def _check_same_run(folder: Path, known: RunRecord, wanted: RunRecord) -> None:
+    """Refuse to go on with a run with other input; a finished one may get more strategies."""
+    finished = known.frames_done == known.video.frames
+    if finished and set(known.strategies) <= set(wanted.strategies):
+        models = {name: model for name, model in wanted.models.items() if name in known.models}
+        wanted = wanted.model_copy(update={"strategies": known.strategies, "models": models})
+    difference = known.difference(wanted)
+    if difference is not None:
+        raise SamflowError(
+            f"{folder} was made with other input ({difference}): resume it with the same "
+            "input, or choose another folder."
+        )
 
 
 def check_run_folder(folder: Path, resume: bool) -> None:
@@ -95,24 +150,22 @@ def check_run_folder(folder: Path, resume: bool) -> None:
 
 
 def _choose_clip(video: Video, prompts: Prompts, options: RunOptions) -> Video:
-    """Part of the video to run over; its first frame is the prompts' frame."""
+    """Part of the video to run over; the prompts' frame is in it."""
     prompts.check_size(video.size)
     index = prompts.frame.index
-    if options.start is None:
-        if index >= len(video):
-            raise SamflowError(
-                f"the prompts belong to frame {index}, but {video.name} has {len(video)} frames: "
-                "choose the right video."
-            )
-        start = float(video.timestamps[index])
-    else:
-        start = options.start
-    clip = video.between(start, math.inf if options.end is None else options.end)
-    if clip.first != index:
+    if index >= len(video):
         raise SamflowError(
-            f"the prompts belong to frame {index}, the clip starts at frame {clip.first}: start it "
-            f"at {video.timestamps[min(index, len(video) - 1)]:.3f} s, or draw prompts on frame "
-            f"{clip.first}."
+            f"the prompts belong to frame {index}, but {video.name} has {len(video)} frames: "
+            "choose the right video."
+        )
+    own = float(video.timestamps[index])
+    start = own if options.start is None else options.start
+    clip = video.between(start, math.inf if options.end is None else options.end)
+    if index not in clip.indices:
+        raise SamflowError(
+            f"the prompts belong to frame {index} at {own:.3f} s, which is not in the clip from "
+            f"frame {clip.first} to {clip.indices[-1]}: choose a clip around it, or draw prompts "
+            "on a frame of the clip."
         )
     return clip
 
@@ -125,9 +178,9 @@ def _record(
     sam: Sam,
     network: XMem | None,
 ) -> RunRecord:
-    models = {"sam": ModelRecord(name=sam.name, sha256=sam.sha256)}
+    models = {"sam": _model(sam, options.sam)}
     if network is not None:
-        models["xmem"] = ModelRecord(name=network.name, sha256=network.sha256)
+        models["xmem"] = _model(network, options.xmem)
     video = VideoRecord(
         name=clip.name,
         path=str(path.resolve()),
@@ -147,3 +200,10 @@ def _record(
         strategies=list(options.strategies),
         options=options.recorded(),
     )
+
+
+def _model(model: Sam | XMem, given: str) -> ModelRecord:
+    """What a run remembers of a model; a file is found again by its path."""
+    file = Path(given)
+    path = str(file.resolve()) if file.suffix and file.is_file() else None
+    return ModelRecord(name=model.name, sha256=model.sha256, path=path)

@@ -44,14 +44,19 @@ class Frame:
 
 
 class Strategy(ABC):
-    """A way through a clip; each starts anew with `start`.
+    """A way through a clip, forwards or backwards; each starts anew with `start`.
 
     `name` is the strategy's name in runs. `sources` are the strategies whose results it looks at:
-    it steps them itself, and they may be stepped before it with the same frame.
+    it steps them itself, and they may be stepped before it with the same frame. `keeps` says
+    whether `keep` makes a difference to it, by itself or through a source.
     """
 
     name: str
     sources: tuple["Strategy", ...] = ()
+    keeps: bool = False
+
+    def keep(self, frame: Frame, labels: np.ndarray) -> None:  # noqa: B027 - most keep nothing
+        """Take note of another frame whose label map is known; called before `start`."""
 
     @abstractmethod
     def start(self, frame: Frame, labels: np.ndarray) -> np.ndarray:
@@ -59,7 +64,10 @@ class Strategy(ABC):
 
     @abstractmethod
     def step(self, frame: Frame) -> np.ndarray:
-        """Label map (H, W) uint8 of the next frame, background regions included."""
+        """Label map (H, W) uint8 of the next frame in time, or of the one before.
+
+        A way through a clip never turns. Background regions are included.
+        """
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:

@@ -57,6 +57,7 @@ class RefinedStrategy(Strategy):
         self.name = "refined" if use_masks else "refined-box"
         self.sam = sam
         self.sources = (source,)
+        self.keeps = source.keeps
         self.use_masks = use_masks
         self.options = options
 

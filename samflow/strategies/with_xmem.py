@@ -28,6 +28,7 @@ class XMemStrategy(Strategy):
     """
 
     name = "xmem"
+    keeps = True
 
     def __init__(self, network: XMem, size: int | None = None) -> None:
         self.network = network
@@ -35,6 +36,11 @@ class XMemStrategy(Strategy):
         self._tracker: Tracker | None = None
         self._given: np.ndarray | None = None
         self._latest: tuple[Frame, np.ndarray] | None = None
+        self._known: list[tuple[Frame, np.ndarray]] = []
+
+    def keep(self, frame: Frame, labels: np.ndarray) -> None:
+        """Have the frame in permanent memory on the way that starts next."""
+        self._known.append((frame, labels))
 
     def start(self, frame: Frame, labels: np.ndarray) -> np.ndarray:
         """Begin a clip anew; the first frame's result is the given label map.
@@ -51,6 +57,9 @@ class XMemStrategy(Strategy):
             return self._latest[1]
         larger = self.size is not None and min(labels.shape) > self.size
         self._tracker = Tracker(self.network, size=self.size if larger else None)
+        while self._known:
+            known, given = self._known.pop(0)
+            self._tracker.keep(known.image, given)
         self._given = labels.copy()
         self._latest = (frame, self._tracker.step_labels(frame.image, labels))
         return self._latest[1]

@@ -19,6 +19,8 @@ from samflow.video.video_file import FilmSource
 
 # frames that may wait for the consumer: enough to even out keyframes, 30 MB at 1080p
 _AHEAD = 5
+# what decoded frames may take that wait to be given backwards, bytes: 21 frames at 1080p
+_BACKWARD_BYTES = 128 * 2**20
 
 
 class Video:
@@ -26,7 +28,9 @@ class Video:
 
     `len(video)` is the number of frames, `video[i]` one frame, `video[a:b:c]` another Video that
     shows those frames without decoding any, and a loop over the video decodes ahead in a thread.
-    No more than a few frames are held at any time. Frames are (H, W, 3) uint8 RGB, upright
+    No more than a few frames are held at any time, in a loop over `video[::-1]` no more than 128
+    MiB of them: films only decode forwards, so they are decoded in pieces and each is given
+    backwards. Frames are (H, W, 3) uint8 RGB, upright
     (rotation metadata and EXIF orientation are honoured); pixels that are not square stay so.
 
     Parameters
@@ -194,10 +198,11 @@ def _read_ahead(source: FilmSource | FolderSource, indices: range) -> Iterator[N
     """Yield frames that a thread of its own decodes, with a position of its own in the file."""
     own = source.reopen()
     decoder = ThreadPoolExecutor(1, "samflow-decoder")
+    images = _in_order(own, indices)
     ordered: deque[Future[NDArray[np.uint8]]] = deque()
     try:
-        for index in indices:
-            ordered.append(decoder.submit(own.read, index))
+        for _ in indices:
+            ordered.append(decoder.submit(next, images))
             if len(ordered) > _AHEAD:
                 yield ordered.popleft().result()
         while ordered:
@@ -205,3 +210,22 @@ def _read_ahead(source: FilmSource | FolderSource, indices: range) -> Iterator[N
     finally:
         decoder.shutdown(cancel_futures=True)
         own.close()
+
+
+def _in_order(source: FilmSource | FolderSource, indices: range) -> Iterator[NDArray[np.uint8]]:
+    """Read frames in the order of `indices`, backwards in pieces that are decoded forwards."""
+    if indices.step > 0:
+        yield from map(source.read, indices)
+        return
+    height, width = source.size
+    most = max(1, _BACKWARD_BYTES // (3 * height * width))
+    last = 0
+    while last < len(indices):
+        # the frames of `indices` from the piece's first frame on, which a decoder reaches at once
+        begin = source.piece_start(indices[last], most * -indices.step)
+        ahead = min(most, (indices[last] - begin) // -indices.step + 1, len(indices) - last)
+        piece = indices[last : last + ahead]
+        images = [source.read(index) for index in reversed(piece)]
+        while images:
+            yield images.pop()
+        last += ahead

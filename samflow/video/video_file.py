@@ -166,6 +166,12 @@ class FilmSource:
                 return frame if number == index else None
         return None
 
+    def piece_start(self, index: int, most: int) -> int:
+        """First of at most `most` frames up to `index`: the keyframe, where it is near enough."""
+        keys = self._index.keyframes
+        key = int(keys[np.searchsorted(keys, index, side="right") - 1])
+        return max(key, index - most + 1)
+
     def reopen(self) -> "FilmSource":
         """Open the same film with a decoder of its own."""
         other = copy.copy(self)

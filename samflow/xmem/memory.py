@@ -1,7 +1,9 @@
 """Working memory and long-term memory: what the tracker has seen, and how it is read.
 
-All elements lie in one bank, the long-term ones first, so that a read is one product.
-Consolidation: Cheng & Schwing, ECCV 2022 (arXiv 2207.07115), section 3.3.
+All elements lie in one bank, the long-term ones first, so that a read is one product. Working
+memory begins with the first frame and the permanent ones, which stay.
+Consolidation: Cheng & Schwing, ECCV 2022 (arXiv 2207.07115), section 3.3. Permanent frames:
+Bekuzarov et al., "XMem++", ICCV 2023 (arXiv 2307.15958).
 """
 
 from dataclasses import dataclass
@@ -62,13 +64,15 @@ class Memory:
     -----
     N objects, M elements: `key` (M, CK), `shrinkage` (M,), `values` N tensors (M, CV), `valid`
     (N, M) bool: an object that appears later has values from its first frame on. `usage` and `life`
-    (M,) count reads. `selection` belongs to the working elements alone.
+    (M,) count reads. `selection` belongs to the working elements alone. `permanent` counts the
+    frames besides the first one that consolidation never takes.
     """
 
     def __init__(self, options: MemoryOptions) -> None:
         self.options = options
         self.long = 0
         self.per_frame = 0
+        self.permanent = 0
         self.key: Tensor | None = None
         self.shrinkage = self.selection = self.usage = self.life = torch.empty(0)
         self.valid = torch.empty(0, 0, dtype=torch.bool)
@@ -113,7 +117,14 @@ class Memory:
         values = torch.cat(parts, 1).transpose(1, 2)  # (N, Q, CV) -> (N, CV, Q)
         return values.unflatten(2, query.shape[-2:])[None].contiguous()
 
-    def add(self, key: Tensor, shrinkage: Tensor, selection: Tensor, value: Tensor) -> None:
+    def add(
+        self,
+        key: Tensor,
+        shrinkage: Tensor,
+        selection: Tensor,
+        value: Tensor,
+        permanent: bool = False,
+    ) -> None:
         """Append a memory frame; consolidate when working memory is full.
 
         Parameters
@@ -122,6 +133,8 @@ class Memory:
             From `XMem.encode_key`.
         value : (1, N, CV, h, w) Tensor
             Objects not known before come last.
+        permanent : bool
+            Never consolidate it; the clip's first frame stays in any case, and must come first.
         """
         rows = _rows(key)
         self.per_frame = len(rows)
@@ -139,10 +152,13 @@ class Memory:
             torch.cat([old, _rows(v[None])]) for old, v in zip(self.values, value[0], strict=True)
         ]
         self.valid = F.pad(self.valid, (0, len(rows)), value=True)
-        if not self.options.long_term:
+        if self.options.long_term:
+            self.selection = torch.cat([self.selection, _rows(selection)])
+        if permanent:
+            self._keep_latest()
             return
-        self.selection = torch.cat([self.selection, _rows(selection)])
-        if self.sizes[0] >= self.options.max_mid_term_frames * self.per_frame:
+        most = (self.options.max_mid_term_frames + self.permanent) * self.per_frame
+        if self.options.long_term and self.sizes[0] >= most:
             self._expire()
             self._consolidate()
 
@@ -154,6 +170,21 @@ class Memory:
         if fresh:
             none = self.valid.new_zeros(fresh, len(self.key))
             self.valid = none if not len(self.valid) else torch.cat([self.valid, none])
+
+    @property
+    def _first_candidate(self) -> int:
+        """Row where the frames that stay in working memory end."""
+        return self.long + (1 + self.permanent) * self.per_frame
+
+    def _keep_latest(self) -> None:
+        """Move the frame that was added last to those that stay."""
+        rows = torch.arange(len(self.usage), device=self.usage.device)
+        at, new = self._first_candidate, len(rows) - self.per_frame
+        order = torch.cat([rows[:at], rows[new:], rows[at:new]])
+        self._select(order)
+        if self.options.long_term:
+            self.selection = self.selection[order[self.long :] - self.long]
+        self.permanent += 1
 
     def _groups(self) -> list[tuple[Tensor | None, list[int]]]:
         """Objects that share their valid elements share one softmax; object 0 comes first."""
@@ -186,16 +217,15 @@ class Memory:
         self.valid = self.valid[:, rows]
 
     def _consolidate(self) -> None:
-        """Turn all working frames but the first and the last few into prototypes."""
+        """Turn all working frames but those that stay and the last few into prototypes."""
         assert self.key is not None
-        total = len(self.key)
-        start = self.long + self.per_frame
+        total, start = len(self.key), self._first_candidate
         stop = total - (self.options.min_mid_term_frames - 1) * self.per_frame
         self._settle_late_objects(start, stop)
         usage = (self.usage / self.life)[start:stop]
         chosen = usage.topk(min(self.options.num_prototypes, stop - start)).indices
         key, shrinkage = self.key[start:stop], self.shrinkage[start:stop]
-        selection = self.selection[self.per_frame : stop - self.long]
+        selection = self.selection[start - self.long : stop - self.long]
         # potentiation: each prototype takes in the candidates that are similar to it
         scores = similarity(key, shrinkage, key[chosen], selection[chosen])
         prototypes = []
@@ -203,7 +233,7 @@ class Memory:
             affinity = scores.masked_fill(~valid, -torch.inf).softmax(1).nan_to_num(0.0)
             prototypes.append((affinity @ value[start:stop]) * valid[chosen, None])
         working = torch.arange(self.long, total, device=key.device)
-        kept = torch.cat([working[: self.per_frame], working[stop - self.long :]])
+        kept = torch.cat([working[: start - self.long], working[stop - self.long :]])
 
         def insert(old: Tensor, added: Tensor) -> Tensor:
             return torch.cat([old[: self.long], added, old[kept]])
@@ -224,9 +254,9 @@ class Memory:
         take the place of the clip's first frame, which working memory keeps. What is left of it
         among the candidates becomes prototypes when that is more than one frame.
         """
-        first = slice(self.long, start)
+        first = slice(self.long, self.long + self.per_frame)
         valid = self.valid.clone()
-        for i, late in enumerate(~self.valid[:, first].any(1)):
+        for i, late in enumerate(~self.valid[:, self.long : start].any(1)):
             own = start + int(self.valid[i, start:].byte().argmax())
             if not late or own >= stop:
                 continue
@@ -241,7 +271,7 @@ class Memory:
     def state_dict(self) -> dict[str, Any]:
         """Everything the next read depends on: plain tensors, numbers and lists."""
         tensors = ("key", "shrinkage", "selection", "usage", "life", "valid", "values")
-        return {name: getattr(self, name) for name in (*tensors, "long", "per_frame")}
+        return {name: getattr(self, name) for name in (*tensors, "long", "per_frame", "permanent")}
 
     def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
         """Take the state that `state_dict` gave, on `device`."""

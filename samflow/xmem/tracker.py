@@ -95,6 +95,7 @@ class Tracker:
         self._last_deep_update = 0
         self._image_size: tuple[int, int] | None = None
         self._ids: list[int] = []
+        self._awaited: list[tuple[NDArray[np.uint8], NDArray[np.integer]]] = []
 
     @property
     def ids(self) -> list[int]:
@@ -142,6 +143,8 @@ class Tracker:
         self._image_size = image.shape[:2]
         self._frame += 1
         self._ids += [i for i in given if i not in self._ids]
+        for _, awaited in self._awaited:
+            self._ids += [int(i) for i in np.unique(awaited) if i not in (0, *self._ids)]
         due = self._frame - self._last_memory >= self.mem_every
         remember = (due or labels is not None) and not last
         deep = remember
@@ -158,10 +161,42 @@ class Tracker:
         assert prediction is not None
         if remember:
             self._remember(pixels, features, prediction, deep)
+            while self._awaited:
+                self._keep(*self._awaited.pop(0))
         if deep:
             self._last_deep_update = self._frame
         frame = self._geometry.grid_to_frame(prediction[None])[0]
         return np.ascontiguousarray(frame.cpu().numpy())
+
+    @torch.inference_mode()
+    def keep(self, image: NDArray[np.uint8], labels: NDArray[np.integer]) -> None:
+        """Remember a frame for good whose label map is known, wherever it lies in the clip.
+
+        Its elements answer every query like the first frame's and are never consolidated: the
+        permanent memory of XMem++ (Bekuzarov et al., ICCV 2023, arXiv 2307.15958).
+
+        Parameters
+        ----------
+        image : (H, W, 3) uint8
+        labels : (H, W) integers
+            Its whole label map: a known id that it lacks is not on that frame.
+
+        Raises
+        ------
+        SamflowError
+            For an image or label map of the wrong type or size, or a label id above 254.
+
+        Notes
+        -----
+        Called before the first step, it is encoded at that step, so that every object that either
+        frame shows is known on both.
+        """
+        given = self._check(image, labels, first=False)
+        if self._frame < 0:
+            self._awaited.append((image.copy(), labels.copy()))
+            return
+        self._ids += [i for i in given if i not in self._ids]
+        self._keep(image, labels)
 
     def step_labels(
         self,
@@ -173,7 +208,7 @@ class Tracker:
         likeliest = self.step(image, labels, last).argmax(axis=0)
         return np.array([0, *self._ids], np.uint8)[likeliest]
 
-    def _check(self, image: NDArray, labels: NDArray | None) -> list[int]:
+    def _check(self, image: NDArray, labels: NDArray | None, first: bool = True) -> list[int]:
         """Find the label ids given on this frame, sorted; refuse what can't be tracked."""
         check_image(image)
         height, width = image.shape[:2]
@@ -199,7 +234,7 @@ class Tracker:
                 f"label id {ids[0] if ids[0] < 0 else ids[-1]} is outside 0..254 (255 usually "
                 "marks pixels to ignore): renumber the labels."
             )
-        if not ids and not self._ids:
+        if first and not ids and not self._ids:
             raise SamflowError(
                 "the label map of the first frame is empty: mark at least one region."
             )
@@ -243,11 +278,32 @@ class Tracker:
             for channel, object_id in enumerate(self._ids):
                 if object_id not in given:
                     masks[channel] = prediction[1 + channel].masked_fill(covered, 0)
-        known = 0 if self._hidden is None else self._hidden.shape[1]
-        shape = (1, len(self._ids) - known, self.network.hidden_dim, *self._geometry.cells)
-        zeros = masks.new_zeros(shape)
-        self._hidden = zeros if self._hidden is None else torch.cat([self._hidden, zeros], 1)
+        self._admit()
         return soft_aggregate(masks[None]).softmax(1)[0]
+
+    def _no_hidden(self, objects: int) -> Tensor:
+        """Sensory memory of objects that were not seen yet."""
+        cells = (self.network.hidden_dim, *self._geometry.cells)
+        return torch.zeros(1, objects, *cells, device=self.network.device)
+
+    def _admit(self) -> None:
+        """Give objects seen for the first time their sensory memory."""
+        known = 0 if self._hidden is None else self._hidden.shape[1]
+        fresh = self._no_hidden(len(self._ids) - known)
+        self._hidden = fresh if self._hidden is None else torch.cat([self._hidden, fresh], 1)
+
+    def _keep(self, image: NDArray[np.uint8], labels: NDArray[np.integer]) -> None:
+        """Put a frame into permanent memory; the sensory memory is left as it is."""
+        self._admit()
+        pixels = self._prepare(image)
+        features = self.network.encode_key(pixels)
+        masks = soft_aggregate(self._one_hot(labels)[None]).softmax(1)[:, 1:]
+        value, _ = self.network.encode_value(
+            pixels, features.f16, masks, self._no_hidden(len(self._ids)), False
+        )
+        self._memory.add(
+            features.key, features.shrinkage, features.selection, value, permanent=True
+        )
 
     def _remember(
         self, pixels: Tensor, features: ImageFeatures, prediction: Tensor, deep: bool

@@ -1,0 +1,124 @@
+"""The results of passes from given frames, kept in the run's folder."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from samflow.maskio import read_label_map, write_label_map
+from samflow.runs.given_frames import GivenFrame, Pass
+from samflow.runs.resuming import load_point, save_point
+from samflow.runs.sweep import Sweep
+from samflow.strategies import Frame
+from samflow.video import Video
+
+
+class PassStore:
+    """Label maps by strategy and pass: `.passes/<strategy>/<key>/00041.png`.
+
+    What corrections replace is kept, so that taking one back restores the same bytes.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / ".passes"
+
+    def path(self, key: str, strategy: str, frame: int) -> Path:
+        """File of a frame's label map."""
+        return self.folder / strategy / key[:16] / f"{frame:05d}.png"
+
+    def holds(self, key: str, strategy: str, frames: Sequence[int]) -> bool:
+        """Whether there is a label map for each of the frames."""
+        return all(self.path(key, strategy, frame).is_file() for frame in frames)
+
+    def adopt(self, key: str, strategy: str, masks: Path, frames: range) -> None:
+        """Take a plain run's masks, which are one whole pass, in."""
+        if self.holds(key, strategy, frames):
+            return
+        for frame in frames:
+            path = self.path(key, strategy, frame)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(masks / f"{frame:05d}.png", path)
+
+
+class PassMaker:
+    """Makes passes over a clip; goes on with one that was interrupted.
+
+    Parameters
+    ----------
+    clip : Video
+    store : PassStore
+    states : Path
+        Folder for saved points.
+    every : int
+        Frames between two of them.
+    """
+
+    def __init__(self, clip: Video, store: PassStore, states: Path, every: int) -> None:
+        self.clip, self.store, self.states, self.every = clip, store, states, every
+
+    def make(self, wanted: Pass, sweep: Sweep, bar: tqdm) -> None:
+        """Write the results of a sweep's strategies for every frame of a pass."""
+        keys = {name: wanted.key(name, each.keeps) for name, each in sweep.strategies.items()}
+        point = self.states / f"pass-{'-'.join(key[:8] for key in keys.values())}.pt"
+        done = self._restore(point, sweep)
+        bar.update(done)
+        given = read_given(wanted.origin)
+        lost = given is not None and not given.any()  # no region there: none to carry on
+        for frame in self._frames(wanted.frames[done:], sweep):
+            if lost:
+                assert given is not None
+                results = dict.fromkeys(keys, np.zeros_like(given))
+            elif frame.index == wanted.origin.frame:
+                results = sweep.start(frame, given, self._known(wanted, sweep))
+            else:
+                results = sweep.step(frame)
+            with sweep.watch("write"):
+                for name, labels in results.items():
+                    write_label_map(self.store.path(keys[name], name, frame.index), labels)
+            done += 1
+            bar.update()
+            if done % self.every == 0 and not lost:
+                save_point(point, {"done": done, "strategies": sweep.state_dict()})
+        point.unlink(missing_ok=True)
+
+    def _restore(self, point: Path, sweep: Sweep) -> int:
+        """Go back to a pass's saved point; how many frames are done there."""
+        state = load_point(point)
+        if state is None:
+            return 0
+        sweep.load_state_dict(state["strategies"])
+        return int(state["done"])
+
+    def _frames(self, indices: range, sweep: Sweep) -> Iterator[Frame]:
+        """Frames of the clip in the order of `indices`, forwards or backwards."""
+        if not indices:
+            return
+        stop = indices.stop if indices.stop >= 0 else None
+        images = iter(self.clip[indices.start : stop : indices.step])
+        for index in indices:
+            with sweep.watch("decode"):
+                image = next(images)
+            yield Frame(image, index)
+
+    def _known(self, wanted: Pass, sweep: Sweep) -> list[tuple[Frame, np.ndarray]]:
+        """The other given frames, when a strategy keeps them in mind."""
+        if not any(each.keeps for each in sweep.stepped):
+            return []
+        found = []
+        for other in wanted.known:
+            frame = Frame(self.clip[other.frame], other.frame)
+            given = read_given(other)
+            found.append((frame, sweep.from_prompts(frame) if given is None else given))
+        return found
+
+
+def read_given(given: GivenFrame) -> np.ndarray | None:
+    """A correction's label map, background regions included; None for the prompts."""
+    return None if given.path is None else read_label_map(given.path)
