@@ -145,6 +145,30 @@ def test_views_of_views(film):
         view[4]
 
 
+@pytest.mark.parametrize("frames", [1, 3, 7, 1000])
+def test_backwards_frames_are_those_of_the_film_and_few_are_held(film, monkeypatch, frames):
+    monkeypatch.setattr("samflow.video.reader._BACKWARD_BYTES", frames * 64 * 128 * 3)
+    video = Video(film)
+    for part in (slice(None, None, -1), slice(37, None, -3), slice(2, None, -1), slice(40, 9, -7)):
+        assert numbers(video[part]) == list(range(50))[part]
+
+
+def test_backwards_a_film_is_decoded_a_few_times_only(film, monkeypatch):
+    video = Video(film)
+    decoded = 0
+    numbered = FilmSource._numbered
+
+    def counted(self):
+        nonlocal decoded
+        for found in numbered(self):
+            decoded += 1
+            yield found
+
+    monkeypatch.setattr(FilmSource, "_numbered", counted)
+    assert numbers(video[::-1]) == list(range(50))[::-1]
+    assert decoded < 3 * 50
+
+
 def test_name_and_hash(film):
     import hashlib
 
