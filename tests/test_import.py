@@ -70,6 +70,10 @@ def test_names_and_paths_in_readme_model_cards_and_notebooks_are_there():
         text = path.read_text(encoding="utf-8")
         for name in set(re.findall(r"\bsamflow((?:\.[a-zA-Z_]\w*)+)", text)):
             assert _is_there(name[1:].split(".")), f"{path.name}: samflow{name}"
+        for module, names in re.findall(r"from samflow((?:\.\w+)*) import ([\w, ]+)", text):
+            for name in names.split(","):
+                parts = [*module.split(".")[1:], name.split(" as ")[0].strip()]
+                assert _is_there(parts), f"{path.name}: samflow{module}: {name}"
         for name in set(re.findall(r"\bsamflow/[\w/]+\b(?:\.\w+)?", text)):
             assert (ROOT / name).exists(), f"{path.name}: {name}"
 

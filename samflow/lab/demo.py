@@ -17,7 +17,7 @@ from samflow.strategies import STRATEGY_NAMES
 from samflow.video import Video, VideoWriter
 
 DEMO_SEED = 3
-# one baseline beside the strategies: with the film a grid of three by two
+# one baseline besides the strategies: with the video a grid of three by two
 DEMO_STRATEGIES = (*STRATEGY_NAMES, "nearest-colour")
 
 

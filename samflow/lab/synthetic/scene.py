@@ -1,4 +1,4 @@
-"""What else happens in front of the camera of a dye clip, beside the flow.
+"""What else happens in front of the camera of a dye clip, besides the flow.
 
 Unlike a look, which changes only pictures, a scene changes the truth as well.
 """

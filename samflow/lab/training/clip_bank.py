@@ -14,7 +14,7 @@ from tqdm import tqdm
 from samflow.files import write_text
 from samflow.lab.synthetic import TRAINING_SEEDS, DyeSimulation, Look, Painter
 
-# steps between two shots of one simulation: the fluid crosses about a fifth of the picture
+# steps between two shots of one simulation: the fluid crosses about a fifth of the image
 STEPS_BETWEEN_SHOTS = 30
 
 

@@ -4,7 +4,7 @@
     python -m samflow.lab.training.demo_sam --evaluate sam_demo.safetensors
 
 The loss is that of "Segment Anything" (Kirillov et al., 2023, appendix A) with binary cross
-entropy in the place of the focal loss: the logits of several regions are compared with each other
+entropy in place of the focal loss: the logits of several regions are compared with each other
 when they are merged, and cross entropy keeps them comparable.
 """
 
@@ -52,18 +52,18 @@ MIXED_CROPS = Crops(share=0.35, rows=(0.6, 1.0), aspect=(0.9, 2.0))
 CROP_STEPS = 1000
 WHOLE_STEPS = 500
 # a step, over all processes
-CROP_PICTURES, WHOLE_PICTURES = 8, 4
+CROP_IMAGES, WHOLE_IMAGES = 8, 4
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a step of one process sees: `pictures` cut as `crops`, each with up to 3 regions.
+    """What a step of one process sees: `images` cut as `crops`, each with up to 3 regions.
 
     Half of them are decoded a second time. The pretrained decoder learns at `decoder_share` of the
     rate.
     """
 
-    pictures: int
+    images: int
     crops: Crops
     decoder_share: float = 0.3
     seed: int = 0
@@ -130,9 +130,7 @@ def train(
     sizes = (model.image_encoder.img_size, model.prompt_encoder.mask_input_size[0])
 
     def loss_of(_: float) -> torch.Tensor:
-        examples = [
-            draw_example(bank, settings.crops, sizes, rng) for _ in range(settings.pictures)
-        ]
+        examples = [draw_example(bank, settings.crops, sizes, rng) for _ in range(settings.images)]
         losses = []
         for example, features in zip(examples, encode(model, examples).split(1), strict=True):
             logits, quality = decode(model, features, example)
@@ -164,7 +162,7 @@ def train_on_crops(
     blocks = tuple(range(DEMO_ARCHITECTURE.depth))
     crop = replace(DEMO_ARCHITECTURE, image_size=CROP_SIZE, global_blocks=blocks)
     log.info("first stage: crops of %d px", CROP_SIZE)
-    settings = Settings(max(1, CROP_PICTURES // data_parallel.workers()), SQUARE_CROPS)
+    settings = Settings(max(1, CROP_IMAGES // data_parallel.workers()), SQUARE_CROPS)
     schedule = Schedule(steps, rate=8e-4, warm_up=150, last_share=0.25)
     model, _ = train(new_model(crop, decoder, seed=0), bank, schedule, settings, snapshot)
     return enlarge(model, DEMO_ARCHITECTURE)
@@ -206,9 +204,9 @@ def _train_worker(options: argparse.Namespace, decoder: dict[str, torch.Tensor] 
         model = train_on_crops(bank, options.crop_steps, decoder, snapshot)
     else:
         model = resample(load_sam(options.start, device="cpu").model, DEMO_ARCHITECTURE)
-    log.info("second stage: pictures of %d px", model.image_encoder.img_size)
-    pictures = max(1, WHOLE_PICTURES // data_parallel.workers())
-    settings = Settings(pictures, MIXED_CROPS, seed=options.seed)
+    log.info("second stage: images of %d px", model.image_encoder.img_size)
+    images = max(1, WHOLE_IMAGES // data_parallel.workers())
+    settings = Settings(images, MIXED_CROPS, seed=options.seed)
     schedule = Schedule(options.steps, options.minutes, rate=5e-4, warm_up=50)
     train(model, bank, schedule, settings, snapshot)
 

@@ -138,7 +138,7 @@ def loss(logits: Tensor, labels: Tensor, hard_share: float) -> Tensor:
 
 
 def train(network: XMem, bank: ClipBank, schedule: Schedule, seed: int, out: Path) -> XMem:
-    """Train a network, from random weights or to go on with; write its average now and then.
+    """Train a network, from random weights or trained ones; write its average now and then.
 
     The stages, the hardness of the loss and the learning rate follow the schedule's progress.
     """

@@ -1,6 +1,6 @@
-"""Training examples for SAM: a picture of the bank, its regions, and prompts as users give them.
+"""Training examples for SAM: an image of the bank, its regions, and prompts as users give them.
 
-All coordinates are pixels of the model's square input; the picture fills its top left part.
+All coordinates are pixels of the model's square input; the image fills its top left part.
 """
 
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Crops:
-    """How pictures are cut before they are resized to the model's input.
+    """How images are cut before they are resized to the model's input.
 
-    A share of them is cut: least and largest height as a share of the picture's `rows`, least and
+    A share of them is cut: least and largest height as a share of the image's `rows`, least and
     largest width over height `aspect`. The others are taken whole.
     """
 
@@ -41,7 +41,7 @@ class Crops:
 
 @dataclass(frozen=True)
 class Example:
-    """One picture with P regions, all prompted in the same way.
+    """One image with P regions, all prompted in the same way.
 
     `image` (h, w, 3) uint8 is RGB, its longer side the model's input size S, without padding;
     `truth` (P, S, S) bool are the regions with padding. Prompts, or None: `boxes` (P, 4) float32
@@ -60,14 +60,14 @@ class Example:
 def draw_example(
     bank: ClipBank, crops: Crops, sizes: tuple[int, int], rng: np.random.Generator
 ) -> Example:
-    """Draw a picture, change it, and prompt each of the 1 to 3 regions in it.
+    """Draw an image, change it, and prompt each of the 1 to 3 regions in it.
 
     The bank has at least two frames a clip; `sizes` are the sides of the model's input and of its
     mask prompts.
     """
     input_size, mask_size = sizes
     while True:
-        image, labels, before = _draw_picture(bank, crops, input_size, rng)
+        image, labels, before = _draw_image(bank, crops, input_size, rng)
         ids = [i for i in (1, 2, 3) if (labels == i).mean() > 0.004 and (before == i).any()]
         if ids:
             break
@@ -88,7 +88,7 @@ def draw_example(
     return Example(image, truth, boxes, points, point_labels, masks)
 
 
-def _draw_picture(
+def _draw_image(
     bank: ClipBank, crops: Crops, input_size: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Picture, its label map, and the label map of the frame before, all resized alike."""
@@ -120,18 +120,16 @@ def _pad(mask: np.ndarray, size: int) -> np.ndarray:
     return padded
 
 
-def jittered_box(
-    mask: np.ndarray, rng: np.random.Generator, picture: tuple[int, int]
-) -> np.ndarray:
+def jittered_box(mask: np.ndarray, rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     """Box a mask as a user would: each side off by about 3 % of the box, sometimes far more.
 
-    The box, (4,) float32 XYXY, stays within `picture` (h, w); `mask` (S, S) bool has a pixel.
+    The box, (4,) float32 XYXY, stays within the `size` (h, w); `mask` (S, S) bool has a pixel.
     """
     box = np.array(labels_to_boxes(mask.astype(np.uint8), [1])[1], np.float32)
     spread = 0.03 if rng.random() < 0.85 else 0.10
     extent = np.tile([box[2] - box[0], box[3] - box[1]], 2)
     box += (rng.standard_normal(4) * spread * extent).clip(-0.2 * extent, 0.2 * extent)
-    height, width = picture
+    height, width = size
     return np.clip(box, 0, [width, height, width, height]).astype(np.float32)
 
 
@@ -176,9 +174,9 @@ def draw_points(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw points on each region, and background points shared by all regions.
 
-    `truth` (P, S, S) bool are the regions, `labels` (h, w) the picture's label map; `counts` are
+    `truth` (P, S, S) bool are the regions, `labels` (h, w) the image's label map; `counts` are
     points on each region and on label 0. Returned are points (P, K, 2) float32 as (x, y) and
-    their labels (P, K) int64, 1 foreground, 0 background. A picture without background gets a
+    their labels (P, K) int64, 1 foreground, 0 background. An image without background gets a
     point on each region instead.
     """
     foreground, background = counts

@@ -141,7 +141,7 @@ def training_parser(
     parser.add_argument("--bank", type=Path, help="rendered clips")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--minutes", type=float, help="this long instead of --steps")
-    parser.add_argument("--start", metavar="FILE", help="demo weights to go on with")
+    parser.add_argument("--start", metavar="FILE", help="demo weights to continue from")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")
     parser.add_argument("--evaluate", metavar="FILE", help="score FILE on held-out clips instead")

@@ -59,10 +59,10 @@ def enlarge(small: SamModel, architecture: SamArchitecture) -> SamModel:
 
 
 def resample(coarse: SamModel, architecture: SamArchitecture) -> SamModel:
-    """Turn a Sam into one that looks at the same pictures with more or fewer pixels.
+    """Turn a Sam into one that looks at the same images with more or fewer pixels.
 
     `architecture` has attention windows in proportion. The tables of positions are interpolated, so
-    that a block attends to the same part of the picture as before.
+    that a block attends to the same part of the image as before.
     """
 
     def positions(table: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
@@ -99,18 +99,18 @@ def _with_tables(
 
 
 def encode(model: SamModel, examples: list[Example]) -> torch.Tensor:
-    """Image embeddings (B, C, h, w) of the examples' pictures."""
-    pictures = [
+    """Image embeddings (B, C, h, w) of the examples' images."""
+    images = [
         model.preprocess(torch.from_numpy(example.image).permute(2, 0, 1).float())
         for example in examples
     ]
-    return model.image_encoder(torch.stack(pictures))
+    return model.image_encoder(torch.stack(images))
 
 
 def decode(
     model: SamModel, features: torch.Tensor, example: Example
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Decode the P regions of one example from its picture's embedding (1, C, h, w).
+    """Decode the P regions of one example from its image's embedding (1, C, h, w).
 
     Returned are float32 logits (P, 4, M, M), the single mask first, then the three of the
     ambiguous answer, and the IoU (P, 4) that the model expects.

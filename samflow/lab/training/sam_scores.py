@@ -1,4 +1,4 @@
-"""How good a Sam is on dye clips that it never saw, beside what colour alone reaches."""
+"""How good a Sam is on dye clips that it never saw, next to what colour alone reaches."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path

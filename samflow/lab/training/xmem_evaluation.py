@@ -1,4 +1,4 @@
-"""How well XMem carries the true first frame through dye clips, beside two baselines."""
+"""How well XMem carries the true first frame through dye clips, next to two baselines."""
 
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
