@@ -99,10 +99,8 @@ def logit_grid(
         The middle of the colour scale.
     limit : float, optional
         Distance from the threshold at which the colours end; by default the largest there is.
-    columns : int
-        Pictures in a row.
-    width : float
-        Of the figure, inches.
+    columns, width
+        As in `picture_grid`.
     """
     figure, panels = _picture_grid(logits, columns, width)
     if limit is None:
@@ -133,10 +131,8 @@ def mistake_grid(
     ----------
     frames : mapping of title to (image, labels, truth)
         Frame (H, W, 3) uint8 RGB, and two label maps (H, W) uint8.
-    columns : int
-        Pictures in a row.
-    width : float
-        Of the figure, inches.
+    columns, width
+        As in `picture_grid`.
 
     Returns
     -------
