@@ -7,14 +7,15 @@ import typer
 
 from samflow.cli.app import app, console
 
+Time = Annotated[str, typer.Option(help="mm:ss, hh:mm:ss or seconds.")]
 Film = Annotated[int | None, typer.Option(min=0, help="Film number for the name of the file.")]
 
 
 @app.command()
 def fetch(
     url: Annotated[str, typer.Argument(help="http or https address of a video or its page.")],
-    start: Annotated[str, typer.Option(help="mm:ss, hh:mm:ss or seconds.")],
-    end: Annotated[str, typer.Option(help="mm:ss, hh:mm:ss or seconds.")],
+    start: Time,
+    end: Time,
     film: Film = None,
     out: Annotated[Path, typer.Option(help="Folder for the film and the clip.")] = Path("data"),
 ) -> None:
@@ -27,8 +28,8 @@ def fetch(
 @app.command("cut")
 def cut_command(
     video: Annotated[Path, typer.Argument(help="Video file.")],
-    start: Annotated[str, typer.Option(help="mm:ss, hh:mm:ss or seconds.")],
-    end: Annotated[str, typer.Option(help="mm:ss, hh:mm:ss or seconds.")],
+    start: Time,
+    end: Time,
     film: Film = None,
     out: Annotated[Path, typer.Option(help="Folder for the clip.")] = Path("data"),
 ) -> None:

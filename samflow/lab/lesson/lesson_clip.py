@@ -90,6 +90,11 @@ class Lesson:
         return [self.true_track.label_map_of(index) for index in self.video.indices]
 
     @property
+    def known(self) -> dict[str, list[np.ndarray]]:
+        """The truth as one more track of results, titled "truth"; empty where it is not known."""
+        return {} if self.truth is None else {"truth": self.results(self.truth)}
+
+    @property
     def dyes(self) -> dict[int, str]:
         """Name by id of the regions that count in results: those that are not background."""
         return {r.id: r.name for r in self.prompts.regions if not r.background}
