@@ -50,6 +50,14 @@ def test_every_room_has_a_floor_and_there_are_at_most_20_names_at_the_top():
     assert len(set(FLOOR) | DATA) <= 20
 
 
+def test_a_name_of_a_module_is_in_one_room_only():
+    rooms = {}
+    for path in FILES:
+        if path.name != "__init__.py":
+            rooms.setdefault(path.name, set()).add(path.relative_to(ROOT).parts[0])
+    assert {name: found for name, found in rooms.items() if len(found) > 1} == {}
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_go_downwards(path):
     room = _room(path)

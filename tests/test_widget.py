@@ -20,7 +20,7 @@ from samflow.sam import Sam
 from samflow.strategies import Frame, PromptOptions, segment_first_frame
 from samflow.video import Video
 from samflow.widget import PromptWidget
-from samflow.widget.bundle import bundle
+from samflow.widget.bundling import bundle
 from samflow.widget.later import Later
 from samflow.widget.overlay_runs import overlay_bytes
 

@@ -7,7 +7,7 @@ whose pixel value is the label (0 background).
 from samflow.maskio.png import DAVIS_PALETTE, read_label_map, read_palette, write_label_map
 from samflow.maskio.run_lengths import track_to_coco
 from samflow.maskio.tiff import read_label_tiff
-from samflow.maskio.track import Track
+from samflow.maskio.track_on_disk import Track
 
 __all__ = [
     "DAVIS_PALETTE",

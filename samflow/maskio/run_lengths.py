@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 
 from samflow.files import atomic_path
-from samflow.maskio.track import Track
+from samflow.maskio.track_on_disk import Track
 
 if TYPE_CHECKING:
     from samflow.prompts import Region

@@ -1,7 +1,7 @@
 """Checkpoints: what is known by name, the cache they are fetched into, and safe loading."""
 
 from samflow.weights.checkpoint import Checkpoint, load_checkpoint
-from samflow.weights.registry import (
+from samflow.weights.known_checkpoints import (
     REGISTRY,
     CacheRow,
     Kind,

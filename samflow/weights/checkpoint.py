@@ -10,7 +10,7 @@ from zipfile import is_zipfile
 
 from samflow.errors import SamflowError
 from samflow.files import sha256_of_file
-from samflow.weights.registry import REGISTRY, Kind, fetch_with_hash
+from samflow.weights.known_checkpoints import REGISTRY, Kind, fetch_with_hash
 
 if TYPE_CHECKING:
     import torch

@@ -16,7 +16,7 @@ from samflow.prompts import Region, region_color
 from samflow.results.scoring import read_scores
 from samflow.runs import Run
 from samflow.video import Video
-from samflow.widget.bundle import bundle
+from samflow.widget.bundling import bundle
 from samflow.widget.frames import jpeg_bytes
 from samflow.widget.overlay_runs import overlay_bytes
 from samflow.widget.status import one_line

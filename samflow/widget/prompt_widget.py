@@ -12,14 +12,14 @@ import traitlets
 from samflow.errors import SamflowError
 from samflow.prompts import Prompts, region_color
 from samflow.video import Video
-from samflow.widget.bundle import bundle
+from samflow.widget.bundling import bundle
 from samflow.widget.drawing import SHARED, Drawing
-from samflow.widget.files import PromptFiles
 from samflow.widget.frames import Frames
 from samflow.widget.history import History
 from samflow.widget.later import Later
 from samflow.widget.overlay_runs import overlay_bytes
 from samflow.widget.preview import Preview
+from samflow.widget.prompt_files import PromptFiles
 from samflow.widget.status import (
     WITH_POINTS,
     WITHOUT_POINTS,

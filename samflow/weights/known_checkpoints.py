@@ -8,7 +8,7 @@ from typing import Literal
 
 from samflow.errors import SamflowError
 from samflow.files import sha256_of_file, write_text
-from samflow.weights.download import download
+from samflow.weights.file_download import download
 
 Kind = Literal["sam", "xmem"]
 
