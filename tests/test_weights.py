@@ -22,7 +22,7 @@ from samflow.weights import (
     load_checkpoint,
     verify,
 )
-from samflow.weights import download as download_module
+from samflow.weights import file_download as download_module
 
 SAM = {"image_encoder.patch.weight": (200, 300), "mask_decoder.token.weight": (4,)}
 XMEM = {"key_encoder.conv1.weight": (2, 3), "value_encoder.conv1.weight": (4,)}
