@@ -11,7 +11,7 @@ from samflow.results.exports.davis import write_davis
 from samflow.results.exports.exported_track import Source
 from samflow.results.exports.npz import write_npz
 from samflow.results.exports.table import write_quantities
-from samflow.results.exports.tiff import write_tiff
+from samflow.results.exports.tiff_stack import write_tiff
 from samflow.runs import Run
 
 _WRITERS: dict[str, Callable[[Source, Path], None]] = {
