@@ -1,6 +1,6 @@
 // The page's half of TrackViewer: two strategies over the same frame with a wipe between them.
 
-import { icon, make } from "./dom.js";
+import { iconButton, listen, make } from "./dom.js";
 import { drawFrame } from "./picture.js";
 import { Overlay } from "./overlay.js";
 import { View } from "./view.js";
@@ -16,11 +16,7 @@ class ComparePage {
     this.asked = null;
     this.pictures = null;
     this.build(root);
-    this.handlers = [
-      ["change:_view", () => this.takeView()],
-      ["change:_status", () => this.takeStatus()],
-    ];
-    for (const [name, handler] of this.handlers) model.on(name, handler);
+    this.ignore = listen(model, { _view: () => this.takeView(), _status: () => this.takeStatus() });
     this.takeView();
     this.takeStatus();
   }
@@ -42,10 +38,7 @@ class ComparePage {
     const { left, right } = this.model.get("_view");
     this.left = choice("left", left);
     this.right = choice("right", right);
-    this.eye = make(
-      "button", { type: "button", class: "sf-button", "aria-label": "Masks shown or hidden", "aria-pressed": "true", onclick: () => this.toggleMasks() },
-      icon("eye"),
-    );
+    this.eye = iconButton("eye", "Masks shown or hidden", () => this.toggleMasks(), { "aria-pressed": "true" });
     this.fade = make("input", {
       type: "range", min: 0, max: 1, step: 0.05, value: this.opacity, class: "sf-range", "aria-label": "Opacity of the masks",
       oninput: () => { this.opacity = Number(this.fade.value); this.paint(); },
@@ -88,7 +81,7 @@ class ComparePage {
   dispose() {
     this.playing = false;
     this.plot.dispose();
-    for (const [name, handler] of this.handlers) this.model.off(name, handler);
+    this.ignore();
   }
 
   // One request at a time: what is wanted meanwhile waits, and only the latest counts.

@@ -1,6 +1,6 @@
 // Toolbar above the canvas, frame chooser and status line below it.
 
-import { icon, make } from "./dom.js";
+import { icon, iconButton, make } from "./dom.js";
 import { HELP } from "./keys.js";
 
 const TOOLS = [
@@ -13,14 +13,6 @@ const TOOLS = [
 
 const POINTS_HELP =
   "Masks from boxes and points (P). Off: boxes alone, as in a run without --points";
-
-function iconButton(name, label, action, attributes = {}) {
-  return make(
-    "button",
-    { type: "button", class: "sf-button", title: label, "aria-label": label, onclick: action, ...attributes },
-    icon(name),
-  );
-}
 
 function group(label, ...children) {
   return make("div", { class: "sf-group", role: "group", "aria-label": label }, ...children);

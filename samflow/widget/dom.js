@@ -25,10 +25,8 @@ const ICONS = {
   undo: "M7.5 4.5 4 8l3.5 3.5M4 8h7.5a4 4 0 0 1 0 8H8",
   redo: "M12.5 4.5 16 8l-3.5 3.5M16 8H8.5a4 4 0 0 0 0 8H12",
   remove: "M4 6h12M8 6V4h4v2M5.5 6l.8 10h7.4l.8-10M8.5 9v4.5M11.5 9v4.5",
-  clear: "M5 5l10 10M15 5L5 15",
   plus: "M10 4.5v11M4.5 10h11",
   minus: "M4.5 10h11",
-  fit: "M4 8V4h4M12 4h4v4M16 12v4h-4M8 16H4v-4",
   up: "M5.5 12 10 7.5l4.5 4.5",
   down: "M5.5 8 10 12.5 14.5 8",
   eye: "M2.5 10s2.8-5 7.5-5 7.5 5 7.5 5-2.8 5-7.5 5-7.5-5-7.5-5M10 7.8a2.2 2.2 0 1 0 0 4.4 2.2 2.2 0 1 0 0-4.4",
@@ -43,6 +41,21 @@ export function icon(name) {
   path.setAttribute("d", ICONS[name]);
   svg.append(path);
   return svg;
+}
+
+export function iconButton(name, label, action, attributes = {}) {
+  return make(
+    "button",
+    { type: "button", class: "sf-button", title: label, "aria-label": label, onclick: action, ...attributes },
+    icon(name),
+  );
+}
+
+// Call a handler when its trait of the model changes; returns what ends that.
+export function listen(model, handlers) {
+  const all = Object.entries(handlers).map(([trait, handler]) => [`change:${trait}`, handler]);
+  for (const [name, handler] of all) model.on(name, handler);
+  return () => all.forEach(([name, handler]) => model.off(name, handler));
 }
 
 function channels(color) {

@@ -1,6 +1,6 @@
 // The page's half of PromptWidget: shows what Python says, applies edits at once, sends them on.
 
-import { make } from "./dom.js";
+import { listen, make } from "./dom.js";
 import { applyEdit, boxOf, pointsOf } from "./edits.js";
 import { View } from "./view.js";
 import { MarkPainter, drawFrame } from "./picture.js";
@@ -26,7 +26,12 @@ class PromptPage {
     this.link = new Link(this);
     this.actions = new Actions(this);
     this.build(root);
-    this.listen();
+    this.ignore = listen(model, {
+      _state: () => this.takeState(),
+      _image: () => this.takeImage(),
+      _overlay_info: () => this.takeOverlay(),
+      _status: () => this.takeStatus(),
+    });
     this.takeState();
     this.takeImage();
     this.takeOverlay();
@@ -62,18 +67,8 @@ class PromptPage {
     this.observer.observe(this.stage);
   }
 
-  listen() {
-    this.handlers = [
-      ["change:_state", () => this.takeState()],
-      ["change:_image", () => this.takeImage()],
-      ["change:_overlay_info", () => this.takeOverlay()],
-      ["change:_status", () => this.takeStatus()],
-    ];
-    for (const [name, handler] of this.handlers) this.model.on(name, handler);
-  }
-
   dispose() {
-    for (const [name, handler] of this.handlers) this.model.off(name, handler);
+    this.ignore();
     this.link.dispose();
     this.observer.disconnect();
   }

@@ -1,6 +1,6 @@
 // The list of regions beside the canvas.
 
-import { icon, make } from "./dom.js";
+import { icon, iconButton, make } from "./dom.js";
 
 export class RegionList {
   constructor(page) {
@@ -69,11 +69,10 @@ class RegionRow {
     this.background = make("input", {
       type: "checkbox", onchange: () => edit("set_background", { value: this.background.checked }),
     });
-    const button = (name, label, action) =>
-      make("button", { type: "button", class: "sf-small", title: label, onclick: action }, icon(name));
-    this.up = button("up", "Move up", () => this.move(-1));
-    this.down = button("down", "Move down", () => this.move(1));
-    this.remove = button("remove", "Remove region", () => page.actions.removeRegion(id));
+    const small = { class: "sf-small" };
+    this.up = iconButton("up", "Move up", () => this.move(-1), small);
+    this.down = iconButton("down", "Move down", () => this.move(1), small);
+    this.remove = iconButton("remove", "Remove region", () => page.actions.removeRegion(id), small);
     this.element = make(
       "li", { class: "sf-region", "data-region": id, onpointerdown: () => page.actions.selectRegion(id) },
       make("div", { class: "sf-line" }, this.color, this.name, this.up, this.down, this.remove),
