@@ -268,7 +268,7 @@ def test_frames_zoom_and_reload(prompts, folder):
 
 def test_no_click_is_lost_while_the_model_works_and_the_video_plays(lab, folder):
     open_notebook(lab, lab.address, "slow.ipynb")
-    # JupyterLab scrolls while cells run
+    # what the cells show moves the page until they have all run
     run_and_wait(lab)
     prompts = Prompts(lab)
     video = "document.querySelector('.jp-OutputArea video')"
