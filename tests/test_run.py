@@ -24,7 +24,7 @@ from samflow.prompts import Prompts
 from samflow.results.side_by_side import compare
 from samflow.runs import Run, RunOptions, run
 from samflow.sam import Sam
-from samflow.strategies import BASELINE_NAMES, STRATEGY_NAMES, FlowStrategy, PromptOptions
+from samflow.strategies import BASELINE_NAMES, DEFAULT_NAMES, FlowStrategy, PromptOptions
 from samflow.video import Video, video_to_frames
 from samflow.xmem import Tracker
 
@@ -72,12 +72,12 @@ def test_the_folder_holds_what_the_design_says(inputs, whole):
     assert record["video"]["sha256"] == video.sha256
     assert record["video"]["name"] == "clip.mp4"
     assert record["frames_done"] == FRAMES
-    assert record["strategies"] == list(STRATEGY_NAMES)
+    assert record["strategies"] == list(DEFAULT_NAMES)
     assert set(record["models"]) == {"sam", "xmem"}
     assert all(len(model["sha256"]) == 64 for model in record["models"].values())
     stages = {"decode", "sam encode", "first frame", "overlay", "write"}
-    assert set(record["seconds"]) == stages | set(STRATEGY_NAMES)
-    for name in STRATEGY_NAMES:
+    assert set(record["seconds"]) == stages | set(DEFAULT_NAMES)
+    for name in DEFAULT_NAMES:
         files = sorted(path.name for path in (whole.folder / "masks" / name).iterdir())
         assert files == [f"{index:05d}.png" for index in range(FRAMES)]
         with Image.open(whole.folder / "masks" / name / "00003.png") as picture:
@@ -86,7 +86,7 @@ def test_the_folder_holds_what_the_design_says(inputs, whole):
 
 def test_background_regions_are_dropped_from_results(inputs, whole):
     assert inputs[1].background_ids == (3,)
-    for name in STRATEGY_NAMES:
+    for name in DEFAULT_NAMES:
         labels = np.stack(list(whole.track(name)))
         assert set(np.unique(labels)) <= {0, 1, 2}
         assert labels.any()
@@ -186,7 +186,7 @@ class _PowerCutError(Exception):
 
 
 def test_sharpening_is_of_results_alone_and_is_recorded(inputs, whole, tmp_path):
-    options = _options(inputs, strategies=(*STRATEGY_NAMES, "kmeans"), sharpen=True)
+    options = _options(inputs, strategies=(*DEFAULT_NAMES, "kmeans"), sharpen=True)
     sharp = run(inputs[0], inputs[1], tmp_path / "sharp", options)
     assert sharp.record.options["sharpen"]
     assert "sharpen" not in whole.record.options
@@ -197,7 +197,7 @@ def test_sharpening_is_of_results_alone_and_is_recorded(inputs, whole, tmp_path)
     )
     plain = run(inputs[0], prompts, keeping, _options(inputs, strategies=options.strategies))
     for index, image in enumerate(Video(inputs[0])):
-        for name in STRATEGY_NAMES:
+        for name in DEFAULT_NAMES:
             expected = without_labels(sharpen_labels(plain.track(name)[index], image), [3])
             np.testing.assert_array_equal(sharp.track(name)[index], expected)
         baseline = without_labels(plain.track("kmeans")[index], [3])

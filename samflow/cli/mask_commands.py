@@ -19,7 +19,7 @@ from samflow.cli.app import (
 )
 from samflow.cli.terminal_tables import print_scores
 from samflow.errors import SamflowError
-from samflow.strategies import BASELINE_NAMES, STRATEGY_NAMES, PromptOptions
+from samflow.strategies import BASELINE_NAMES, DEFAULT_NAMES, STRATEGY_NAMES, PromptOptions
 
 
 @app.command("demo")
@@ -91,7 +91,7 @@ def run_command(
             help=f"Comma-separated, any of {', '.join(STRATEGY_NAMES)}, and of the baselines "
             f"{', '.join(BASELINE_NAMES)}."
         ),
-    ] = ",".join(STRATEGY_NAMES),
+    ] = ",".join(DEFAULT_NAMES),
     sam: SamName = "vit_h",
     xmem: XMemName = "XMem",
     device: Device = "auto",

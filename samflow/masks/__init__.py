@@ -1,5 +1,6 @@
 """Pure conversions between logits, label maps, boxes and mask prompts; sharpening by colours."""
 
+from samflow.masks.color_evidence import ColorEvidence, told_apart
 from samflow.masks.color_guide import ColorGuide
 from samflow.masks.holes import fill_holes
 from samflow.masks.joining import join_label_maps
@@ -14,6 +15,7 @@ from samflow.masks.resizing import resize_labels
 from samflow.masks.sharpening import sharpen_labels
 
 __all__ = [
+    "ColorEvidence",
     "ColorGuide",
     "fill_holes",
     "join_label_maps",
@@ -23,5 +25,6 @@ __all__ = [
     "mask_to_low_res_logits",
     "resize_labels",
     "sharpen_labels",
+    "told_apart",
     "without_labels",
 ]

@@ -6,12 +6,12 @@ from samflow.errors import SamflowError
 from samflow.masks.color_guide import ColorGuide
 from samflow.masks.labels import labels_to_one_hot
 
-# Each pass learns the colours from better labels; after the third little changes
-_PASSES = 3
-
 
 def sharpen_labels(
-    labels: np.ndarray, image: np.ndarray, guide: ColorGuide | None = None
+    labels: np.ndarray,
+    image: np.ndarray,
+    guide: ColorGuide | None = None,
+    passes: int = 3,
 ) -> np.ndarray:
     """Draw the edges of a label map again, along the colours of its frame.
 
@@ -26,6 +26,9 @@ def sharpen_labels(
         (H, W, 3) uint8 RGB, the frame.
     guide : ColorGuide, optional
         Of that frame, where several label maps are sharpened.
+    passes : int
+        How often the label map is fitted to the colours: each time they are learnt from a better
+        one. Of threads and gaps a little more comes back with each.
 
     Returns
     -------
@@ -39,7 +42,7 @@ def sharpen_labels(
 
     Notes
     -----
-    Three times over, the label map is fitted to the colours in windows of three sizes
+    In each pass the label map is fitted to the colours in windows of three sizes
     (`samflow.masks.ColorGuide`), and each pixel takes the label that fits best. Windows have a say
     in a region as far as their colours tell it from the rest, so an edge between regions of one
     colour, such as a wall in the dye's colour, stays where it was. A frame of 480x270 px with four
@@ -65,7 +68,7 @@ def sharpen_labels(
     if len(ids) < 2:
         return labels.copy()
     guide = guide or ColorGuide(image)
-    for _ in range(_PASSES):
+    for _ in range(passes):
         shares = labels_to_one_hot(labels, ids.tolist()).astype(np.float32)
         labels = ids[guide.fit(shares).argmax(axis=0)]
     return labels

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from samflow.strategies import STRATEGY_NAMES, PromptOptions
+from samflow.strategies import DEFAULT_NAMES, PromptOptions
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class RunOptions:
         Frames between two points from which an interrupted run can go on.
     """
 
-    strategies: Sequence[str] = STRATEGY_NAMES
+    strategies: Sequence[str] = DEFAULT_NAMES
     sam: str = "vit_h"
     xmem: str = "XMem"
     device: str = "auto"

@@ -1,3 +1,4 @@
+from .anchored import AnchoredStrategy
 from .base import Frame, Strategy, with_sources
 from .build import build_strategies
 from .by_color import ColorStrategy
@@ -5,6 +6,7 @@ from .prompt_options import PromptOptions
 from .prompting import refine_labels, segment_first_frame
 from .registry import (
     BASELINE_NAMES,
+    DEFAULT_NAMES,
     REGISTRY,
     STRATEGY_NAMES,
     TITLES,
@@ -18,9 +20,11 @@ from .with_xmem import XMemStrategy
 
 __all__ = [
     "BASELINE_NAMES",
+    "DEFAULT_NAMES",
     "REGISTRY",
     "STRATEGY_NAMES",
     "TITLES",
+    "AnchoredStrategy",
     "ColorStrategy",
     "FlowStrategy",
     "Frame",

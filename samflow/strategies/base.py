@@ -78,6 +78,15 @@ class Strategy(ABC):
         """Go on from a saved state; `sources` are loaded by themselves."""
 
 
+class TrackingStrategy(Strategy):
+    """A strategy that can say how sure it is of its latest label map."""
+
+    @property
+    @abstractmethod
+    def certainty(self) -> np.ndarray:
+        """Probability of the label that each pixel has, (H, W) float32 in [0, 1]."""
+
+
 class KeepingArrays(Strategy):
     """A strategy whose whole state is some named arrays, `kept` from its first frame on."""
 

@@ -26,6 +26,10 @@ class StrategyEntry:
         Models that it uses on every frame: "sam", "xmem". The first frame's masks are SAM's.
     baseline : bool
         What people do without a network, to compare with.
+    default : bool
+        One of the method's own, which `samflow run` takes when it is told none.
+    sharp : bool
+        Its edges follow the frame's colours already.
     """
 
     name: str
@@ -33,24 +37,38 @@ class StrategyEntry:
     builder: str
     needs: tuple[str, ...] = ()
     baseline: bool = False
+    default: bool = False
+    sharp: bool = False
 
     @property
     def can_be_sharpened(self) -> bool:
-        """Whether edges are drawn by networks, on a grid coarser than the frame."""
-        return bool(self.needs)
+        """Whether edges are drawn by networks alone, on a grid coarser than the frame."""
+        return bool(self.needs) and not self.sharp
 
 
 _ENTRIES = (
-    StrategyEntry("xmem", "XMem", "with_xmem:build_xmem", ("xmem",)),
-    StrategyEntry("sam", "SAM from frame to frame", "with_sam:build_sam", ("sam",)),
+    StrategyEntry("xmem", "XMem", "with_xmem:build_xmem", ("xmem",), default=True),
+    StrategyEntry("sam", "SAM from frame to frame", "with_sam:build_sam", ("sam",), default=True),
     StrategyEntry(
         "refined",
         "SAM refining XMem (mask + box)",
         "with_sam:build_refined",
         ("sam", "xmem"),
+        default=True,
     ),
     StrategyEntry(
-        "refined-box", "SAM refining XMem (box only)", "with_sam:build_refined", ("sam", "xmem")
+        "refined-box",
+        "SAM refining XMem (box only)",
+        "with_sam:build_refined",
+        ("sam", "xmem"),
+        default=True,
+    ),
+    StrategyEntry(
+        "anchored",
+        "SAM and XMem anchored to colours",
+        "anchored:build_anchored",
+        ("sam", "xmem"),
+        sharp=True,
     ),
     StrategyEntry("nearest-colour", "nearest colour", "by_color:build_color", baseline=True),
     StrategyEntry("threshold", "colour thresholds", "by_color:build_color", baseline=True),
@@ -63,6 +81,7 @@ _ENTRIES = (
 )
 REGISTRY = {entry.name: entry for entry in _ENTRIES}
 TITLES = {entry.name: entry.title for entry in _ENTRIES}
+DEFAULT_NAMES = tuple(entry.name for entry in _ENTRIES if entry.default)
 STRATEGY_NAMES = tuple(entry.name for entry in _ENTRIES if not entry.baseline)
 BASELINE_NAMES = tuple(entry.name for entry in _ENTRIES if entry.baseline)
 

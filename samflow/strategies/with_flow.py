@@ -1,4 +1,4 @@
-"""A baseline: optical flow carries the first frame's label map."""
+"""Optical flow, and a baseline in which it carries the first frame's label map."""
 
 from typing import TYPE_CHECKING
 
@@ -27,13 +27,13 @@ class FlowStrategy(KeepingArrays):
     name = "flow"
 
     def __init__(self) -> None:
-        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._flow = BackwardFlow()
 
     def start(self, frame: Frame, labels: np.ndarray) -> np.ndarray:
         """Begin with the given label map, which is the first result."""
         self.kept = {
             "first": labels.copy(),
-            "grey": _grey(frame.image),
+            "grey": to_grey(frame.image),
             "origin": _places(labels.shape),
         }
         return self.kept["first"]
@@ -41,19 +41,36 @@ class FlowStrategy(KeepingArrays):
     def step(self, frame: Frame) -> np.ndarray:
         """Label map of the next frame."""
         first, origin = self.kept["first"], self.kept["origin"]
-        grey = _grey(frame.image)
-        still = np.zeros((*grey.shape, 2), np.float32)
-        back = np.asarray(self._dis.calc(grey, self.kept["grey"], still))  # (H, W, 2) px
-        origin = _look_up(origin, _places(grey.shape) + back, cv2.INTER_LINEAR)
+        grey = to_grey(frame.image)
+        origin = look_up(origin, self._flow.places(grey, self.kept["grey"]), cv2.INTER_LINEAR)
         self.kept = {"first": first, "grey": grey, "origin": origin}
-        return _look_up(first, origin, cv2.INTER_NEAREST)
+        return look_up(first, origin, cv2.INTER_NEAREST)
 
 
-def _grey(image: np.ndarray) -> np.ndarray:
+class BackwardFlow:
+    """Where the fluid of each pixel was on another frame: dense optical flow (DIS)."""
+
+    def __init__(self) -> None:
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+
+    def places(self, grey: np.ndarray, before: np.ndarray) -> np.ndarray:
+        """(x, y) on the frame before of each pixel's fluid, (H, W, 2) float32.
+
+        Parameters
+        ----------
+        grey, before : ndarray
+            (H, W) uint8, the frame and the one before.
+        """
+        still = np.zeros((*grey.shape, 2), np.float32)
+        return _places(grey.shape) + np.asarray(self._dis.calc(grey, before, still))
+
+
+def to_grey(image: np.ndarray) -> np.ndarray:
+    """Brightness (H, W) uint8 of an RGB image, which flow is measured in."""
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
 
 
-def _look_up(array: np.ndarray, places: np.ndarray, way: int) -> np.ndarray:
+def look_up(array: np.ndarray, places: np.ndarray, way: int) -> np.ndarray:
     """Values of an array (H, W) or (H, W, C) at places (H, W, 2) given as (x, y)."""
     x, y = places[..., 0], places[..., 1]
     return np.asarray(cv2.remap(array, x, y, way, borderMode=cv2.BORDER_REPLICATE))

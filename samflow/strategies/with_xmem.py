@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from samflow.errors import SamflowError
-from samflow.strategies.base import Frame, Strategy, started
+from samflow.strategies.base import Frame, TrackingStrategy, started
 from samflow.xmem import Tracker, XMem
 
 if TYPE_CHECKING:
     from samflow.strategies.build import Parts
 
 
-class XMemStrategy(Strategy):
+class XMemStrategy(TrackingStrategy):
     """XMem alone, given the first frame's label map.
 
     Parameters
@@ -36,6 +36,7 @@ class XMemStrategy(Strategy):
         self._tracker: Tracker | None = None
         self._given: np.ndarray | None = None
         self._latest: tuple[Frame, np.ndarray] | None = None
+        self._certainty: np.ndarray | None = None
         self._known: list[tuple[Frame, np.ndarray]] = []
 
     def keep(self, frame: Frame, labels: np.ndarray) -> None:
@@ -61,15 +62,26 @@ class XMemStrategy(Strategy):
             known, given = self._known.pop(0)
             self._tracker.keep(known.image, given)
         self._given = labels.copy()
-        self._latest = (frame, self._tracker.step_labels(frame.image, labels))
-        return self._latest[1]
+        return self._track(frame, labels)
 
     def step(self, frame: Frame) -> np.ndarray:
         """Label map of the next frame."""
         if self._latest is None or self._latest[0] is not frame:
             self._given = None
-            self._latest = (frame, started(self._tracker).step_labels(frame.image))
+            return self._track(frame)
         return self._latest[1]
+
+    def _track(self, frame: Frame, labels: np.ndarray | None = None) -> np.ndarray:
+        tracker = started(self._tracker)
+        probabilities = tracker.step(frame.image, labels)  # (1 + N, H, W)
+        found = np.array([0, *tracker.ids], np.uint8)[probabilities.argmax(axis=0)]
+        self._latest, self._certainty = (frame, found), probabilities.max(axis=0)
+        return found
+
+    @property
+    def certainty(self) -> np.ndarray:
+        """Probability of the label that each pixel of the latest result has."""
+        return started(self._certainty)
 
     @property
     def memory_sizes(self) -> tuple[int, int]:

@@ -1,0 +1,141 @@
+"""SAM and XMem anchored to what the frame itself shows: its colours, and how it moves."""
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from samflow.masks import (
+    ColorEvidence,
+    ColorGuide,
+    labels_to_one_hot,
+    sharpen_labels,
+    told_apart,
+)
+from samflow.sam import Sam
+from samflow.strategies.base import Frame, KeepingArrays, TrackingStrategy
+from samflow.strategies.prompt_options import PromptOptions
+from samflow.strategies.prompting import refine_labels
+from samflow.strategies.with_flow import BackwardFlow, look_up, to_grey
+
+if TYPE_CHECKING:
+    from samflow.strategies.build import Parts
+
+# Probability above which the tracker decides, and not the flow
+_SURE = 0.96
+# How well colours must tell two labels apart where the flow decides between them
+_APART = 0.5
+# Least share that a fit gives a label, so that colours can overrule it
+_DOUBT = 0.02
+# How often colours may move pixels from label to label
+_MOVES = 2
+
+
+class AnchoredStrategy(KeepingArrays):
+    """SAM prompted by a tracker and by its own latest result, held to the frame's colours.
+
+    Parameters
+    ----------
+    sam : Sam
+    source : TrackingStrategy
+        Where the regions' identity comes from; the XMem of the run.
+    options : PromptOptions, optional
+
+    Notes
+    -----
+    For each frame:
+
+    1. The latest result is carried to the frame by optical flow. Where the tracker is not sure of
+       its label (probability at most 0.96), the carried one takes its place; but only between
+       labels that colours tell apart (`samflow.masks.told_apart` above 0.5 on the frame before),
+       for an error in an edge between equal colours would never be seen again.
+    2. That label map, sharpened (`samflow.masks.sharpen_labels`), prompts SAM with mask and box.
+    3. SAM's label map is sharpened.
+    4. Pixels may change to the label that their colour has elsewhere on the frame: the logarithm of
+       the share that the guide's fit gives, plus that of the likelihood by colour histograms, in so
+       far as they tell the two labels apart, decides (`samflow.masks.ColorEvidence`).
+    5. Two last passes of sharpening.
+
+    One encoding, one step of the tracker and one pass of SAM's decoder, like `refined`; what comes
+    on top takes about 0.25 s for 480x270 px and four labels on one core, and memory for a few
+    copies of the frame. The first frame's result is its label map, sharpened.
+    """
+
+    name = "anchored"
+
+    def __init__(
+        self, sam: Sam, source: TrackingStrategy, options: PromptOptions | None = None
+    ) -> None:
+        self.sam = sam
+        self.source = source
+        self.sources = (source,)
+        self.keeps = source.keeps
+        self.options = options
+        self._flow = BackwardFlow()
+
+    def start(self, frame: Frame, labels: np.ndarray) -> np.ndarray:
+        """Start the tracker with the given label map; the result is that map, sharpened."""
+        self.source.start(frame, labels)
+        sharp = sharpen_labels(labels, frame.image, frame.color_guide, passes=4)
+        return self._keep(frame, sharp)
+
+    def step(self, frame: Frame) -> np.ndarray:
+        """Step the tracker and make the next label map."""
+        guide = frame.color_guide
+        tracked = self._with_carried(frame, self.source.step(frame))
+        prompt = sharpen_labels(tracked, frame.image, guide, passes=1)
+        refined = refine_labels(self.sam, frame, prompt, options=self.options)
+        sharp = sharpen_labels(refined, frame.image, guide, passes=1)
+        moved = move_by_color(sharp, ColorEvidence(frame.image), guide)
+        return self._keep(frame, sharpen_labels(moved, frame.image, guide, passes=2))
+
+    def _with_carried(self, frame: Frame, tracked: np.ndarray) -> np.ndarray:
+        """The tracker's label map; where it is not sure, the latest result carried by the flow."""
+        places = self._flow.places(to_grey(frame.image), self.kept["grey"])
+        carried = look_up(self.kept["labels"], places, cv2.INTER_NEAREST)
+        apart = self.kept["apart"][carried, tracked] > _APART
+        return np.where((self.source.certainty <= _SURE) & apart, carried, tracked)
+
+    def _keep(self, frame: Frame, labels: np.ndarray) -> np.ndarray:
+        """Keep what the next step looks at; returns the label map."""
+        ids = np.unique(labels)
+        apart = np.zeros((256, 256), np.float32)
+        apart[np.ix_(ids, ids)] = told_apart(ColorEvidence(frame.image).learn(labels, ids))
+        self.kept = {"labels": labels, "grey": to_grey(frame.image), "apart": apart}
+        return labels
+
+
+def move_by_color(labels: np.ndarray, evidence: ColorEvidence, guide: ColorGuide) -> np.ndarray:
+    """Give pixels the label that their colour has elsewhere on the frame.
+
+    Parameters
+    ----------
+    labels : ndarray
+        (H, W) uint8.
+    evidence : ColorEvidence
+    guide : ColorGuide
+        Both of the label map's frame.
+
+    Returns
+    -------
+    ndarray
+        (H, W) uint8. Between labels of one colour nothing moves that the guide would not move.
+    """
+    ids = np.unique(labels)
+    if len(ids) < 2:
+        return labels
+    histograms = evidence.learn(labels, ids)
+    likelihoods, apart = evidence.log_likelihoods(histograms), told_apart(histograms)
+    for _ in range(_MOVES):
+        shares = labels_to_one_hot(labels, ids.tolist()).astype(np.float32)
+        index = np.searchsorted(ids, labels)
+        own = np.take_along_axis(likelihoods, index[None], axis=0)
+        gain = apart[:, index] * (likelihoods - own)  # (K, H, W), 0 for the label of each pixel
+        fitted = np.log(np.clip(guide.fit(shares), _DOUBT, 1))
+        labels = ids[(fitted + gain).argmax(axis=0)]
+    return labels
+
+
+def build_anchored(name: str, parts: "Parts") -> AnchoredStrategy:
+    """SAM and the shared XMem, anchored."""
+    return AnchoredStrategy(parts.sam, parts.xmem, parts.options)
