@@ -8,17 +8,21 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from models import save_models
+from models import save_models, small_sam, small_xmem
 from samflow.errors import SamflowError
 from samflow.lab.benchmark import (
     CLIPS,
     BenchmarkOptions,
+    ablate,
     benchmark,
     choose_clips,
     lasting_drift_start,
+    write_ablations,
 )
+from samflow.lab.benchmark.edges import ZOOM, draw_edges
 from samflow.lab.benchmark.evaluation import seconds_per_frame, strategy_groups
 from samflow.lab.benchmark.pages import benchmark_text, score_matrix
+from samflow.lab.benchmark.paired import paired_differences
 from samflow.lab.benchmark.summary import drift_correlation, join_bands
 from samflow.lab.synthetic import HELD_OUT_SEEDS
 from samflow.maskio import Track
@@ -26,6 +30,7 @@ from samflow.results.measures import MeasureOptions, interface_contours, interfa
 from samflow.results.metrics import region_similarity
 from samflow.results.plots import plot_benchmark, plot_benchmark_time
 from samflow.runs import Run, RunOptions
+from samflow.sam import Sam
 from samflow.strategies import Frame, build_strategies
 
 FRAMES, SIZE = 6, (64, 112)
@@ -290,3 +295,39 @@ def test_plots_refuse_empty_tables():
     table = pd.DataFrame({"clip": ["a"], "strategy": ["sam"], "frame": [0]})
     with pytest.raises(SamflowError, match=r"lacks the columns \['J'\]"):
         plot_benchmark_time(table)
+
+
+def test_paired_differences_are_those_of_the_same_clips():
+    """One strategy ahead by the same on every clip, however far apart clips are; one by chance."""
+    rng = np.random.default_rng(0)
+    ours = rng.uniform(0.5, 1.0, 12)
+    matrix = pd.DataFrame(
+        {"flow": ours - 0.03, "anchored": ours, "sam": ours + rng.normal(0, 0.05, 12)}
+    )
+    table = paired_differences(matrix, "anchored").set_index("strategy")
+    assert list(table.index) == ["flow", "sam"]
+    np.testing.assert_allclose(table.loc["flow", ["difference", "low", "high"]].tolist(), 0.03)
+    assert table.loc["flow", "clips_ahead"] == 12
+    assert table.loc["sam", "low"] < (matrix["anchored"] - matrix["sam"]).mean()
+    assert table.loc["sam", "low"] < 0 < table.loc["sam", "high"]
+
+
+def test_edges_are_shown_where_most_of_them_are():
+    truth = np.zeros((270, 480), np.uint8)
+    truth[150:200:2, 300:400] = 1
+    image = np.full((270, 480, 3), 90, np.uint8)
+    sheet = draw_edges(image, truth, {"nothing": np.zeros_like(truth)}, {1: "#ff0000"})
+    red = (sheet[..., 0] > sheet[..., 1].astype(int) + 40).sum()
+    # every row of the striped part, a quarter of the frame, at four times its size
+    assert red == ZOOM**2 * (truth == 1).sum()
+
+
+def test_ablations_score_every_variant_on_every_clip(tmp_path):
+    sam, network = Sam(small_sam(), device="cpu"), small_xmem()
+    table = ablate(sam, network, ["holes"], frames=2)
+    assert list(table["clip"].unique()) == ["holes"]
+    assert {"refined", "refined, sharpened", "anchored", "without flow"} <= set(table["variant"])
+    assert table["J"].between(0, 1).all()
+    text = write_ablations(table, tmp_path)
+    assert (tmp_path / "ablations.md").read_text() == text
+    assert all(f"| {name} |" in text for name in table["variant"])

@@ -28,6 +28,10 @@ def benchmark_command(
     sam: Annotated[str, typer.Option(help="demo, vit_b, vit_l, vit_h, or a file.")] = "demo",
     xmem: Annotated[str, typer.Option(help="demo, XMem, XMem-s012, or a file.")] = "demo",
     device: Device = "auto",
+    ablations: Annotated[
+        bool,
+        typer.Option("--ablations", help="Score anchored without each of its parts instead."),
+    ] = False,
 ) -> None:
     """Compare strategies and baselines on twelve dye clips with exact truth.
 
@@ -36,6 +40,9 @@ def benchmark_command(
     from samflow.lab.benchmark import BenchmarkOptions, benchmark
     from samflow.strategies import TITLES
 
+    if ablations:
+        _ablate(out, None if clips is None else split_names(clips), frames, (sam, xmem, device))
+        return
     options = BenchmarkOptions(
         clips=None if clips is None else split_names(clips),
         frames=frames,
@@ -55,6 +62,19 @@ def benchmark_command(
     if summary.failures:
         name, reason = next(iter(summary.failures.items()))
         raise SamflowError(f"{len(summary.failures)} clips failed; {name}: {reason}")
+
+
+def _ablate(
+    out: Path, clips: tuple[str, ...] | None, frames: int, models: tuple[str, str, str]
+) -> None:
+    """Write and print the table of ablations."""
+    from samflow.lab.benchmark import ablate, write_ablations
+    from samflow.sam import load_sam
+    from samflow.xmem import load_xmem
+
+    sam, xmem, device = models
+    table = ablate(load_sam(sam, device), load_xmem(xmem, device), clips, frames)
+    console.print(write_ablations(table, out), soft_wrap=True)
 
 
 def _print_winners(summary: "Summary") -> None:

@@ -28,7 +28,8 @@ def demo_command(
     frames: Annotated[int, typer.Option(min=1, help="Length of the clip.")] = 60,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the synthetic flow.")] = None,
     strategies: Annotated[
-        str | None, typer.Option(help="As of samflow run; default its four and nearest-colour.")
+        str | None,
+        typer.Option(help="As of samflow run; default all with networks, and nearest-colour."),
     ] = None,
 ) -> None:
     """Make a dye clip, run all strategies with the demo weights, score them. Offline, on a CPU."""

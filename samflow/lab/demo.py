@@ -17,7 +17,7 @@ from samflow.strategies import STRATEGY_NAMES
 from samflow.video import Video, VideoWriter
 
 DEMO_SEED = 3
-# one baseline besides the strategies: with the video a grid of three by two
+# one baseline besides the strategies
 DEMO_STRATEGIES = (*STRATEGY_NAMES, "nearest-colour")
 
 
@@ -71,7 +71,7 @@ def demo(
     seed : int
         Of the synthetic flow.
     strategies : tuple of str
-        By default the four, and the nearest colour as a baseline.
+        By default all that use networks, and the nearest colour as a baseline.
 
     Returns
     -------

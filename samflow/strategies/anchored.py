@@ -1,5 +1,6 @@
 """SAM and XMem anchored to what the frame itself shows: its colours, and how it moves."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -31,6 +32,28 @@ _DOUBT = 0.02
 _MOVES = 2
 
 
+@dataclass(frozen=True)
+class Anchors:
+    """What `anchored` is held to, to find out what each part is good for.
+
+    Parameters
+    ----------
+    flow : bool
+        Carry the latest result to the frame where the tracker is not sure.
+    prompts : bool
+        Sharpen the label map that prompts SAM.
+    colors : bool
+        Let pixels change to the label that their colour has elsewhere.
+    edges : bool
+        Sharpen what comes of it.
+    """
+
+    flow: bool = True
+    prompts: bool = True
+    colors: bool = True
+    edges: bool = True
+
+
 class AnchoredStrategy(KeepingArrays):
     """SAM prompted by a tracker and by its own latest result, held to the frame's colours.
 
@@ -40,6 +63,8 @@ class AnchoredStrategy(KeepingArrays):
     source : TrackingStrategy
         Where the regions' identity comes from; the XMem of the run.
     options : PromptOptions, optional
+    anchors : Anchors
+        By default all.
 
     Notes
     -----
@@ -64,30 +89,42 @@ class AnchoredStrategy(KeepingArrays):
     name = "anchored"
 
     def __init__(
-        self, sam: Sam, source: TrackingStrategy, options: PromptOptions | None = None
+        self,
+        sam: Sam,
+        source: TrackingStrategy,
+        options: PromptOptions | None = None,
+        anchors: Anchors = Anchors(),
     ) -> None:
         self.sam = sam
         self.source = source
         self.sources = (source,)
         self.keeps = source.keeps
         self.options = options
+        self.anchors = anchors
         self._flow = BackwardFlow()
 
     def start(self, frame: Frame, labels: np.ndarray) -> np.ndarray:
         """Start the tracker with the given label map; the result is that map, sharpened."""
         self.source.start(frame, labels)
-        sharp = sharpen_labels(labels, frame.image, frame.color_guide, passes=4)
-        return self._keep(frame, sharp)
+        return self._keep(frame, self._sharpen(frame, labels, passes=4, wanted=self.anchors.edges))
 
     def step(self, frame: Frame) -> np.ndarray:
         """Step the tracker and make the next label map."""
-        guide = frame.color_guide
-        tracked = self._with_carried(frame, self.source.step(frame))
-        prompt = sharpen_labels(tracked, frame.image, guide, passes=1)
-        refined = refine_labels(self.sam, frame, prompt, options=self.options)
-        sharp = sharpen_labels(refined, frame.image, guide, passes=1)
-        moved = move_by_color(sharp, ColorEvidence(frame.image), guide)
-        return self._keep(frame, sharpen_labels(moved, frame.image, guide, passes=2))
+        anchors, labels = self.anchors, self.source.step(frame)
+        if anchors.flow:
+            labels = self._with_carried(frame, labels)
+        prompt = self._sharpen(frame, labels, passes=1, wanted=anchors.prompts)
+        labels = refine_labels(self.sam, frame, prompt, options=self.options)
+        labels = self._sharpen(frame, labels, passes=1, wanted=anchors.edges)
+        if anchors.colors:
+            labels = move_by_color(labels, ColorEvidence(frame.image), frame.color_guide)
+        return self._keep(frame, self._sharpen(frame, labels, passes=2, wanted=anchors.edges))
+
+    @staticmethod
+    def _sharpen(frame: Frame, labels: np.ndarray, passes: int, wanted: bool) -> np.ndarray:
+        if not wanted:
+            return labels
+        return sharpen_labels(labels, frame.image, frame.color_guide, passes)
 
     def _with_carried(self, frame: Frame, tracked: np.ndarray) -> np.ndarray:
         """The tracker's label map; where it is not sure, the latest result carried by the flow."""

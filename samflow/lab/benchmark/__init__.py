@@ -4,6 +4,7 @@
 `summary` joins all, `pages` writes tables, figures and a text.
 """
 
+from samflow.lab.benchmark.ablations import ablate, write_ablations
 from samflow.lab.benchmark.benchmark_clips import CLIPS, BenchmarkClip, choose_clips
 from samflow.lab.benchmark.clip_by_clip import BenchmarkOptions, benchmark
 from samflow.lab.benchmark.evaluation import lasting_drift_start
@@ -14,7 +15,9 @@ __all__ = [
     "BenchmarkClip",
     "BenchmarkOptions",
     "Summary",
+    "ablate",
     "benchmark",
     "choose_clips",
     "lasting_drift_start",
+    "write_ablations",
 ]

@@ -6,6 +6,7 @@ import pandas as pd
 from PIL import Image
 
 from samflow.files import atomic_path, write_text
+from samflow.lab.benchmark.paired import paired_differences
 from samflow.lab.benchmark.summary import Summary
 from samflow.lab.markdown import markdown_table
 from samflow.maskio import Track
@@ -16,6 +17,8 @@ from samflow.strategies import STRATEGY_NAMES
 from samflow.video import Video
 
 _REFERENCE = "nearest-colour"
+# Of the project's own making: compared with each of the others
+_OWN = "anchored"
 
 
 def write_pages(summary: Summary, folder: Path) -> None:
@@ -72,6 +75,7 @@ def benchmark_text(summary: Summary) -> str:
         "both dyes and all frames, the best of each clip in bold:",
         _score_table(summary),
         _winner_text(summary),
+        *_paired_text(summary),
         "Means over all clips; the frame where drift starts is a median over the clips with drift:",
         _mean_table(summary.table),
         *_trust_text(summary),
@@ -107,6 +111,27 @@ def _winner_text(summary: Summary) -> str:
         for row in lost.to_dict("records")
     )
     return f"A baseline wins on {len(lost)} of {len(winners)} clips: {named}."
+
+
+def _paired_text(summary: Summary) -> list[str]:
+    """How far `anchored` is ahead of each other strategy, where both are there."""
+    matrix = score_matrix(summary.table)
+    if _OWN not in matrix or len(matrix.columns) < 2:
+        return []
+    rows = [
+        [
+            row["strategy"],
+            f"{row['difference']:+.3f}",
+            f"{row['low']:+.3f} to {row['high']:+.3f}",
+            f"{row['clips_ahead']} of {len(matrix)}",
+        ]
+        for row in paired_differences(matrix, _OWN).to_dict("records")
+    ]
+    heads = [f"{_OWN} minus", "J", "95 % interval", "clips ahead"]
+    return [
+        f"How far `{_OWN}` is ahead, with intervals from a paired bootstrap over clips:",
+        markdown_table(heads, rows),
+    ]
 
 
 def _mean_table(table: pd.DataFrame) -> str:
