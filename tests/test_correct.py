@@ -19,7 +19,7 @@ from samflow.prompts import Prompts
 from samflow.results.scoring import score
 from samflow.runs import Run, RunOptions, correct, run
 from samflow.runs.given_frames import GivenFrame, stretches_between
-from samflow.runs.resuming import locked
+from samflow.runs.locking import locked
 from samflow.sam import Sam
 from samflow.strategies import Frame, build_strategies, segment_first_frame
 from samflow.video import Video

@@ -1,12 +1,15 @@
 """The run folder: what it holds, that it is repeatable, and that it survives a kill."""
 
+import errno
 import hashlib
 import json
 import os
+import platform
 import random
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -22,7 +25,8 @@ from samflow.lab.synthetic import DyeClip
 from samflow.masks import sharpen_labels, without_labels
 from samflow.prompts import Prompts
 from samflow.results.side_by_side import compare
-from samflow.runs import Run, RunOptions, run
+from samflow.runs import FolderLockedError, Run, RunOptions, RunSession, locking, run
+from samflow.runs.locking import locked
 from samflow.sam import Sam
 from samflow.strategies import BASELINE_NAMES, DEFAULT_NAMES, FlowStrategy, PromptOptions
 from samflow.video import Video, video_to_frames
@@ -327,7 +331,7 @@ def test_folders_that_are_not_to_be_written(inputs, whole, tmp_path):
 HOLDER = """
 import sys, time
 from pathlib import Path
-from samflow.runs.resuming import locked
+from samflow.runs.locking import locked
 
 with locked(Path(sys.argv[1])):
     print("locked", flush=True)
@@ -342,12 +346,77 @@ def test_two_processes_never_write_one_run_and_a_dead_one_locks_nothing(inputs, 
     options = _options(inputs, strategies=("nearest-colour",))
     with pytest.raises(SamflowError, match=rf"written by another samflow \(process {other.pid} on"):
         run(inputs[0], inputs[1], out, options)
-    assert [path.name for path in out.iterdir()] == [".lock"]
+    assert {path.name for path in out.iterdir()} == {".lock", ".lease"}
     other.kill()
     other.wait()
     finished = run(inputs[0], inputs[1], out, options)
     assert finished.complete
-    assert not (out / ".lock").exists()
+    assert not {path.name for path in out.iterdir()} & {".lock", ".lease"}
+
+
+def test_a_lease_of_another_host_is_waited_for_and_taken_over_when_it_stands_still(
+    inputs, tmp_path, monkeypatch
+):
+    """As on storage whose locks hold within one host: what another host left, dead or alive."""
+    monkeypatch.setattr(locking, "_LEASE_SECONDS", 1.5)
+    monkeypatch.setattr(locking, "_RENEWED_EVERY", 0.5)
+    out = tmp_path / "run"
+    with locked(out):
+        claim = (out / ".lease").read_text().replace(platform.node(), "node7", 1)
+    out.mkdir()
+    (out / ".lease").write_text(claim)
+    alive = threading.Event()
+
+    def renew():
+        while not alive.wait(0.3):
+            os.utime(out / ".lease")
+
+    node7 = threading.Thread(target=renew)
+    node7.start()
+    with pytest.raises(FolderLockedError, match="being written by another samflow"), locked(out):
+        pass
+    alive.set()
+    node7.join()
+    with locked(out) as hold:
+        assert "host=node7" not in (out / ".lease").read_text()
+        hold.check()
+        # and the other way round: this host stood still, node7 has taken the folder
+        (out / "theirs").write_text(claim.replace("token=", "token=0"))
+        (out / "theirs").replace(out / ".lease")
+        deadline = time.monotonic() + 20
+        while not hold.lost and time.monotonic() < deadline:
+            time.sleep(0.1)
+        with pytest.raises(SamflowError, match="was taken over by another samflow"):
+            hold.check()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no flock")
+def test_a_file_system_without_flock_is_locked_by_the_lease_alone(tmp_path, monkeypatch):
+    def without(fd, operation):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", without)
+    with locked(tmp_path / "run"), pytest.raises(FolderLockedError), locked(tmp_path / "run"):
+        pass
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_session_loads_networks_once_and_hears_of_every_frame(inputs, tmp_path, capfd):
+    heard = []
+    session = RunSession(lambda done, total: heard.append((done, total)))
+    options = _options(inputs, strategies=("xmem",))
+    run(inputs[0], inputs[1], tmp_path / "a", options, session=session)
+    assert heard == [(done, FRAMES) for done in range(FRAMES + 1)]
+    assert "frame" not in capfd.readouterr().err
+    first = session.sam(options.sam, "cpu"), session.xmem(options.xmem, "cpu")
+    run(inputs[0], inputs[1], tmp_path / "b", options, session=session)
+    assert (session.sam(options.sam, "cpu"), session.xmem(options.xmem, "cpu")) == first
+    assert _bytes(tmp_path / "b") == _bytes(tmp_path / "a")
+    file = tmp_path / "small.pth"
+    shutil.copyfile(options.xmem, file)
+    before = session.xmem(str(file), "cpu")
+    torch.save(small_xmem(seed=1).state_dict(), file)
+    assert session.xmem(str(file), "cpu").sha256 != before.sha256
 
 
 def test_a_run_that_can_t_start_leaves_no_folder(inputs, tmp_path):

@@ -19,8 +19,8 @@ from samflow.runs.corrections import (
     write_correction,
 )
 from samflow.runs.given_frames import given_frames
+from samflow.runs.locking import locked
 from samflow.runs.record import Run
-from samflow.runs.resuming import locked
 from samflow.runs.sweep import Stopwatch, Sweep
 from samflow.runs.workshop import (
     Places,

@@ -12,6 +12,7 @@ from samflow.runs.comparison_parts import ComparisonParts
 from samflow.runs.record import RunRecord
 from samflow.runs.resuming import load_point, remove_halves, save_point
 from samflow.runs.run_options import RunOptions
+from samflow.runs.session import RunSession
 from samflow.runs.sweep import Stopwatch, Sweep
 from samflow.sam import Sam
 from samflow.strategies import Frame, Strategy
@@ -40,7 +41,7 @@ class Runner:
             self.state_folder, clip, list(strategies), record.prompts.regions, self.watch
         )
 
-    def go(self, sam: Sam) -> None:
+    def go(self, sam: Sam, session: RunSession) -> None:
         """Do all frames that are left, then join the comparison video."""
         sweep = Sweep(self.strategies, sam, self.record.prompts, self.options, self.watch)
         if (self.folder / "run.json").is_file():
@@ -48,12 +49,17 @@ class Runner:
         total, every = len(self.clip), self.options.save_every
         done = self.record.frames_done
         frames = self._frames(done)
-        with tqdm(total=total, initial=done, unit="frame", desc="samflow run") as bar:
+        hidden = session.on_frame is not None
+        session.tell(done, total)
+        with tqdm(
+            total=total, initial=done, unit="frame", desc="samflow run", disable=hidden
+        ) as bar:
             for begin in range(done, total, every):
                 with self.comparison.part(begin):
                     for frame in islice(frames, every):
                         self._do_frame(sweep, frame)
                         bar.update()
+                        session.tell(frame.index + 1, total)
                 self._save(sweep, min(begin + every, total))
         self.comparison.join(every, self.folder / "comparison.mp4")
         self.record.seconds = self.watch.seconds

@@ -8,10 +8,11 @@ from pathlib import Path
 from samflow.errors import SamflowError
 from samflow.prompts import Prompts
 from samflow.runs.corrections import add_prompts, check_prompts_given
+from samflow.runs.locking import is_untouched, locked
 from samflow.runs.record import ModelRecord, Run, RunRecord, VideoRecord, versions
-from samflow.runs.resuming import is_untouched, locked
 from samflow.runs.run_options import RunOptions
 from samflow.runs.runner import Runner
+from samflow.runs.session import RunSession
 from samflow.runs.sweep import Stopwatch, Sweep
 from samflow.runs.workshop import bring_up_to_date, load_models
 from samflow.sam import Sam
@@ -26,6 +27,7 @@ def run(
     out: str | Path,
     options: RunOptions | None = None,
     resume: bool = False,
+    session: RunSession | None = None,
 ) -> Run:
     """Run strategies side by side over a video and write the run folder.
 
@@ -42,6 +44,9 @@ def run(
     resume : bool
         Continue an interrupted run in `out`, or add strategies to a finished one: those in
         `options` that it lacks.
+    session : RunSession, optional
+        What several runs of one process share: networks that are loaded already, and who is told
+        of frames.
 
     Returns
     -------
@@ -76,15 +81,22 @@ def run(
     drawn = [prompts] if isinstance(prompts, Prompts) else list(prompts)
     if not drawn:
         raise SamflowError("no prompts given: a run needs those of one frame at least.")
-    with locked(folder):
-        _go(Path(video_path), drawn, folder, options)
+    session = session or RunSession()
+    with locked(folder) as session.hold:
+        _go(Path(video_path), drawn, folder, options, session)
     return Run(folder)
 
 
-def _go(video_path: Path, prompts: list[Prompts], folder: Path, options: RunOptions) -> None:
+def _go(
+    video_path: Path,
+    prompts: list[Prompts],
+    folder: Path,
+    options: RunOptions,
+    session: RunSession,
+) -> None:
     """Check the input, load what the strategies need, and do what the run lacks."""
     clip = _choose_clip(Video(video_path), prompts[0], options)
-    sam, network = load_models(options)
+    sam, network = load_models(options, session)
     record = _record(clip, video_path, prompts[0], options, sam, network)
     for later in prompts[1:]:
         check_prompts_given(record, later, later.frame.index - clip.first)
@@ -92,7 +104,7 @@ def _go(video_path: Path, prompts: list[Prompts], folder: Path, options: RunOpti
     if known is not None:
         _check_same_run(folder, known, record)
     if known is None or known.frames_done != len(clip) or not (folder / "comparison.mp4").is_file():
-        _do_first_pass(folder, clip, record, options, sam, network)
+        _do_first_pass(folder, clip, record, options, session)
     grown = Run(folder)
     for later in prompts[1:]:
         add_prompts(grown, clip, later, Sweep({}, sam, later, options, Stopwatch()))
@@ -107,16 +119,16 @@ def _do_first_pass(
     clip: Video,
     record: RunRecord,
     options: RunOptions,
-    sam: Sam,
-    network: XMem | None,
+    session: RunSession,
 ) -> None:
     """Run forwards from the clip's first frame, or open a run that starts at another one."""
     prompts = record.prompts
     at = prompts.frame.index - clip.first
     if at == 0:
+        sam, network = load_models(options, session)
         prompting = options.prompting
         strategies = build_strategies(options.strategies, sam, network, options.size, prompting)
-        Runner(folder, clip, record, strategies, options).go(sam)
+        Runner(folder, clip, record, strategies, options).go(sam, session)
         return
     prompts.check_frame(clip[at], options.accept_frame)
     record.save(folder)

@@ -7,10 +7,11 @@ from samflow.errors import SamflowError
 from samflow.runs.mending import Mender
 from samflow.runs.record import ModelRecord, Run
 from samflow.runs.run_options import RunOptions
-from samflow.sam import Sam, load_sam
+from samflow.runs.session import RunSession
+from samflow.sam import Sam
 from samflow.strategies import PromptOptions, build_strategies, models_needed
 from samflow.video import Video
-from samflow.xmem import XMem, load_xmem
+from samflow.xmem import XMem
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,12 @@ def recorded_options(run: Run, places: Places) -> RunOptions:
     )
 
 
-def load_models(options: RunOptions) -> tuple[Sam, XMem | None]:
-    """SAM, and XMem when a strategy needs it."""
-    sam = load_sam(options.sam, options.device)
+def load_models(options: RunOptions, session: RunSession | None = None) -> tuple[Sam, XMem | None]:
+    """SAM, and XMem when a strategy needs it; a session's own where it has them already."""
+    session = session or RunSession()
+    sam = session.sam(options.sam, options.device)
     needed = "xmem" in models_needed(options.strategies)
-    return sam, load_xmem(options.xmem, options.device) if needed else None
+    return sam, session.xmem(options.xmem, options.device) if needed else None
 
 
 def check_models(run: Run, sam: Sam, network: XMem | None) -> None:

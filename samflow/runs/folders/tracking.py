@@ -14,7 +14,8 @@ from samflow.errors import SamflowError
 from samflow.files import write_text
 from samflow.maskio import read_label_map, read_palette, write_label_map
 from samflow.runs.folders.layout import FolderVideo, find_videos
-from samflow.runs.resuming import load_point, locked, remove_halves, save_point
+from samflow.runs.locking import locked
+from samflow.runs.resuming import load_point, remove_halves, save_point
 from samflow.xmem import Tracker, XMem, load_xmem
 
 logger = logging.getLogger(__name__)
@@ -73,12 +74,13 @@ def track_folder(
     """
     videos = find_videos(folder)
     network = load_xmem(xmem, device)
-    with locked(Path(out)):
+    with locked(Path(out)) as hold:
         job = _Job(Path(out), network, size, resume, save_every)
         total = sum(len(video.frames) for video in videos)
         with tqdm(total=total, unit="frame", disable=None) as progress:
             for video in videos:
                 progress.set_description(video.name)
+                hold.check()
                 job.track(video, progress)
         shutil.rmtree(job.state_folder)
     return [job.out / video.name for video in videos]
