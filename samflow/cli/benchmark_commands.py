@@ -19,7 +19,7 @@ def benchmark_command(
         "runs/benchmark"
     ),
     clips: Annotated[
-        str | None, typer.Option(help="Comma-separated names; default all twelve.")
+        str | None, typer.Option(help="Comma-separated names; default all fifteen.")
     ] = None,
     frames: Annotated[int, typer.Option(min=2, help="Length of each clip.")] = 60,
     strategies: Annotated[
@@ -33,7 +33,7 @@ def benchmark_command(
         typer.Option("--ablations", help="Score anchored without each of its parts instead."),
     ] = False,
 ) -> None:
-    """Compare strategies and baselines on twelve dye clips with exact truth.
+    """Compare strategies and baselines on fifteen dye clips with exact truth.
 
     The same command continues an interrupted benchmark.
     """

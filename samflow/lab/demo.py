@@ -7,28 +7,29 @@ from tqdm.auto import tqdm
 
 from samflow.errors import SamflowError
 from samflow.files import replace_folder
-from samflow.lab.synthetic import DyeClip
+from samflow.lab.synthetic import DyeClip, TransferredClip
 from samflow.maskio import Track, write_label_map
 from samflow.prompts import Prompts, VideoReference, frame_sha256
 from samflow.results.scoring import score
 from samflow.results.side_by_side import run_sheet
 from samflow.runs import Run, RunOptions, check_run_folder, run
 from samflow.strategies import STRATEGY_NAMES
-from samflow.video import Video, VideoWriter
+from samflow.video import Video
 
 DEMO_SEED = 3
 # one baseline besides the strategies
 DEMO_STRATEGIES = (*STRATEGY_NAMES, "nearest-colour")
 
 
-def write_dye_clip(folder: Path, clip: DyeClip) -> Prompts:
-    """Write a synthetic clip: `clip.mp4`, its true label maps in `truth/`, and `prompts.json`.
+def write_dye_clip(folder: Path, clip: DyeClip | TransferredClip) -> Prompts:
+    """Write a synthetic clip: the film, its true label maps in `truth/`, and `prompts.json`.
 
     Parameters
     ----------
     folder : Path
         Appears complete or not at all.
-    clip : DyeClip
+    clip : DyeClip or TransferredClip
+        Its `file_name` is the film's: `clip.mp4`, or `clip.mpg` after a transfer.
 
     Returns
     -------
@@ -36,12 +37,10 @@ def write_dye_clip(folder: Path, clip: DyeClip) -> Prompts:
         Boxes and background points for frame 0, bound to the written video.
     """
     with replace_folder(folder) as part:
-        video_path = part / "clip.mp4"
-        with VideoWriter(video_path, clip.size, clip.fps) as writer:
-            frames = enumerate(tqdm(clip, unit="frame", desc="dye clip"))
-            for index, (image, labels) in frames:
-                writer.write(image)
-                write_label_map(part / "truth" / f"{index:05d}.png", labels)
+        video_path = part / clip.file_name
+        truth = tqdm(clip.write(video_path), total=clip.frames, unit="frame", desc="dye clip")
+        for index, labels in enumerate(truth):
+            write_label_map(part / "truth" / f"{index:05d}.png", labels)
         video = Video(video_path)
         drawn = clip.prompts()
         prompts = drawn.model_copy(

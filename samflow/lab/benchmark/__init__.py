@@ -1,4 +1,4 @@
-"""The dye benchmark: twelve clips with exact truth, every strategy and baseline, one table.
+"""The dye benchmark: fifteen clips with exact truth, every strategy and baseline, one table.
 
 `benchmark_clips` says which clips, `clip_by_clip` runs them, `evaluation` judges one of them,
 `summary` joins all, `pages` writes tables, figures and a text.

@@ -1,10 +1,17 @@
-"""The twelve clips of the dye benchmark, from those that colour solves to those where it fails."""
+"""The clips of the dye benchmark: those that colour solves, harder ones, old films' copies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from samflow.errors import SamflowError
-from samflow.lab.synthetic import HELD_OUT_SEEDS, DyeClip, Look, Scene
+from samflow.lab.synthetic import (
+    HELD_OUT_SEEDS,
+    DyeClip,
+    Look,
+    Scene,
+    Transfer,
+    TransferredClip,
+)
 
 _GREY_WALL = (0.36, 0.37, 0.36)
 # blue above red in clear light, above a grey wall: each clip departs from it in one way
@@ -16,6 +23,7 @@ class BenchmarkClip:
     """One clip of the benchmark: its name, what is hard about it, and how it is made.
 
     The seed is one of `samflow.lab.synthetic.HELD_OUT_SEEDS`, which no training uses.
+    A transfer is what was done to the film on its way to the file.
     """
 
     name: str
@@ -23,14 +31,18 @@ class BenchmarkClip:
     seed: int
     look: Look
     scene: Scene = field(default_factory=Scene)
+    transfer: Transfer | None = None
 
-    def clip(self, frames: int, size: tuple[int, int] = (270, 480)) -> DyeClip:
-        """The film and its truth: `frames` frames of size (H, W)."""
-        return DyeClip(self.seed, size, frames, look=self.look, scene=self.scene)
+    def clip(self, frames: int, size: tuple[int, int] = (270, 480)) -> DyeClip | TransferredClip:
+        """The film and its truth: `frames` frames of size (H, W), bars included."""
+        look, scene = self.look, self.scene
+        if self.transfer is None:
+            return DyeClip(self.seed, size, frames, look=look, scene=scene)
+        return TransferredClip(self.transfer, self.seed, size, frames, look=look, scene=scene)
 
 
-# Roughly by how far colour gets: `nearest-colour` that has seen the true first frame reaches J 0.93
-# on the first clip and 0.56 on the last, means over 60 frames.
+# Twelve roughly by how far colour gets: `nearest-colour` that has seen the true first frame reaches
+# J 0.93 on the first and 0.56 on the twelfth, means over 60 frames. Then three old films' copies.
 CLIPS = (
     BenchmarkClip("gentle", "clear colours in even light", HELD_OUT_SEEDS[0], _GENTLE),
     BenchmarkClip(
@@ -134,6 +146,27 @@ CLIPS = (
             blur=1.0,
         ),
         Scene(bubbles=4, gaps=0.05, steps=3, shake=3.0),
+    ),
+    BenchmarkClip(
+        "telecine",
+        "24 film frames/s woven to 29.97, interlaced",
+        HELD_OUT_SEEDS[12],
+        _GENTLE,
+        transfer=Transfer(),
+    ),
+    BenchmarkClip(
+        "bars",
+        "4:3 between black bars, MPEG-2 at a low rate",
+        HELD_OUT_SEEDS[13],
+        _GENTLE,
+        transfer=Transfer(telecine=False, bars=1 / 8, kbit_per_s=250),
+    ),
+    BenchmarkClip(
+        "transfer",
+        "an old film's copy: both, dust, unsteady light, lost frames",
+        HELD_OUT_SEEDS[14],
+        replace(_GENTLE, dust=8.0, scratches=3, flicker=0.04, swing=0.3, grain=0.05, blur=1.2),
+        transfer=Transfer(bars=1 / 8, kbit_per_s=400, dropped=(17, 40)),
     ),
 )
 

@@ -31,7 +31,7 @@ class BenchmarkOptions:
     Parameters
     ----------
     clips : sequence of str, optional
-        Names of clips; by default all twelve.
+        Names of clips; by default all fifteen.
     frames : int
         Length of each clip.
     strategies : sequence of str
@@ -155,6 +155,8 @@ def _do_clip(clip: BenchmarkClip, folder: Path, options: BenchmarkOptions) -> No
         device=options.device,
         save_every=20,
     )
-    finished = run(film / "clip.mp4", prompts, run_folder, run_options, resume=run_folder.exists())
+    assert prompts.video is not None
+    path = film / prompts.video.name
+    finished = run(path, prompts, run_folder, run_options, resume=run_folder.exists())
     if not results.is_dir():
         evaluate(finished, Track(film / "truth"), results)

@@ -13,8 +13,8 @@ from samflow.maskio import Track
 from samflow.overlay import PanelGrid, overlay_labels
 from samflow.results.csv_tables import write_table
 from samflow.results.plots import plot_benchmark, plot_benchmark_time, save_figure
+from samflow.runs import Run
 from samflow.strategies import STRATEGY_NAMES
-from samflow.video import Video
 
 _REFERENCE = "nearest-colour"
 # Of the project's own making: compared with each of the others
@@ -52,7 +52,8 @@ def draw_clips(summary: Summary, path: Path) -> None:
         film = summary.folder / "clips" / clip.name
         labels = Track(film / "truth")[0]
         titles.append(f"{clip.name}: {clip.difficulty}")
-        pictures.append(overlay_labels(Video(film / "clip.mp4")[0], labels, colors, alpha=0.1))
+        first = Run(summary.folder / "runs" / clip.name).clip()[0]
+        pictures.append(overlay_labels(first, labels, colors, alpha=0.1))
     legend = [(region.name, region.color) for region in regions]
     grid = PanelGrid(titles, pictures[0].shape[:2], legend=legend)
     with atomic_path(path) as part:

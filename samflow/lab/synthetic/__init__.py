@@ -1,7 +1,7 @@
 """Seeded dye clips with exact truth: a film of two dyes in a turbulent channel.
 
 `flow` carries the dye, `scene` adds what else happens in front of the camera, `look` makes pictures
-of it, `dye_clip` joins all frame by frame.
+of it, `dye_clip` joins all frame by frame, `old_transfer` does to it what a transfer to video does.
 """
 
 from samflow.lab.synthetic.dye_clip import (
@@ -13,6 +13,7 @@ from samflow.lab.synthetic.dye_clip import (
 )
 from samflow.lab.synthetic.flow import DyeSimulation
 from samflow.lab.synthetic.look import Look, Painter
+from samflow.lab.synthetic.old_transfer import Transfer, TransferredClip
 from samflow.lab.synthetic.scene import Scene
 
 __all__ = [
@@ -24,5 +25,7 @@ __all__ = [
     "Look",
     "Painter",
     "Scene",
+    "Transfer",
+    "TransferredClip",
     "background_points",
 ]

@@ -1,6 +1,7 @@
 """Dye clips with exact truth, frame by frame."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
@@ -11,6 +12,7 @@ from samflow.lab.synthetic.look import Look, Painter
 from samflow.lab.synthetic.scene import Scene, in_circles, shifted
 from samflow.masks import labels_to_boxes
 from samflow.prompts import FrameReference, Prompts, Region
+from samflow.video import VideoWriter
 
 # scores are published on these, training draws from the next range: nothing else may use either
 HELD_OUT_SEEDS = range(1_000_000, 1_000_040)
@@ -46,6 +48,8 @@ class DyeClip:
     ----------
     fps : float
         Frames per second of the film.
+    file_name : str
+        Of the film in its folder.
 
     Examples
     --------
@@ -55,6 +59,7 @@ class DyeClip:
     """
 
     fps = 25.0
+    file_name = "clip.mp4"
 
     def __init__(
         self,
@@ -136,18 +141,29 @@ class DyeClip:
             The tight box of each region that has a pixel; the bottom surface is a background
             region.
         """
-        labels = next(self.labels())
-        regions = [
-            Region(id=label, name=REGION_NAMES[label], box=(x0, y0, x1, y1), background=label == 3)
-            for label, box in labels_to_boxes(labels, REGION_NAMES).items()
-            for x0, y0, x1, y1 in ([box] if box else [])
-        ]
-        height, width = self.size
-        return Prompts(
-            regions=regions,
-            frame=FrameReference(width=width, height=height),
-            background_points=background_points(labels, 4),
-        )
+        return true_prompts(next(self.labels()))
+
+    def write(self, path: Path) -> Iterator[np.ndarray]:
+        """Write the film as H.264; gives the true label map of each frame as it is written."""
+        with VideoWriter(path, self.size, self.fps) as writer:
+            for image, labels in self:
+                writer.write(image)
+                yield labels
+
+
+def true_prompts(labels: np.ndarray) -> Prompts:
+    """Prompts for frame 0 from its true label map (H, W) uint8, see `DyeClip.prompts`."""
+    regions = [
+        Region(id=label, name=REGION_NAMES[label], box=(x0, y0, x1, y1), background=label == 3)
+        for label, box in labels_to_boxes(labels, REGION_NAMES).items()
+        for x0, y0, x1, y1 in ([box] if box else [])
+    ]
+    height, width = labels.shape
+    return Prompts(
+        regions=regions,
+        frame=FrameReference(width=width, height=height),
+        background_points=background_points(labels, 4),
+    )
 
 
 def background_points(labels: np.ndarray, count: int) -> list[tuple[float, float]]:
