@@ -1,7 +1,6 @@
 """What each part of `anchored` is good for: the strategy without it, on clips of validation."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +44,8 @@ def ablate(
     network : XMem
     clips : sequence of str, optional
         Names of the benchmark's clips, whose looks and scenes are taken with seeds of
-        `samflow.lab.synthetic.VALIDATION_SEEDS`; by default all twelve.
+        `samflow.lab.synthetic.VALIDATION_SEEDS`; by default all but
+        those that went through a transfer.
     frames : int
         Length of each clip.
 
@@ -56,9 +56,11 @@ def ablate(
         `refined` and `refined, sharpened`.
     """
     rows = []
-    for clip in tqdm(choose_clips(clips), unit="clip", desc="ablations"):
+    whole = [clip for clip in choose_clips(clips) if clip.transfer is None]
+    for clip in tqdm(whole, unit="clip", desc="ablations"):
         seed = VALIDATION_SEEDS[_FIRST_SEED + HELD_OUT_SEEDS.index(clip.seed)]
-        scores = _score(sam, network, replace(clip, seed=seed).clip(frames))
+        made = DyeClip(seed, frames=frames, look=clip.look, scene=clip.scene)
+        scores = _score(sam, network, made)
         rows += [{"variant": name, "clip": clip.name, "J": value} for name, value in scores.items()]
     return pd.DataFrame(rows)
 
