@@ -155,18 +155,16 @@ def test_mistakes_are_marked_on_the_chosen_frames(lesson):
 
 def test_tracks_are_shown_as_a_page_and_as_a_video(lesson, tmp_path):
     tracks = {"truth": lesson.results(lesson.truth)}
-    page = show_sheet(lesson.video, tracks, lesson.prompts.regions, columns=2, max_width=500)
+    page = show_sheet(lesson, tracks, columns=2, max_width=500)
     picture = Image.open(io.BytesIO(page.data))
     assert picture.format == "JPEG"
     assert 300 < picture.width <= 500
     path = tmp_path / "both.mp4"
-    inline = show_tracks(lesson.video, tracks, lesson.prompts.regions, path)
+    inline = show_tracks(lesson, tracks, path)
     assert len(Video(path)) == FRAMES
     data = base64.b64decode(inline._repr_html_().split("base64,")[1].split('"')[0])
     assert len(data) <= 100_000
-    alone = show_tracks(
-        lesson.video, tracks, lesson.prompts.regions, tmp_path / "one.mp4", film=False
-    )
+    alone = show_tracks(lesson, tracks, tmp_path / "one.mp4", film=False)
     assert alone.width < Video(path).size[1]
 
 

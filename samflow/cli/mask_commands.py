@@ -146,8 +146,11 @@ def run_command(
         raise SamflowError(
             f"interrupted: continue with --resume; {out} keeps what is done."
         ) from None
+    if finished.record.note:
+        console.print(f"{finished.record.note}: for a film of your own, --sam vit_h --xmem XMem")
     console.print(f"run: {finished.folder}")
     console.print(f"comparison video: {finished.folder / 'comparison.mp4'}")
+    console.print(f"next: samflow measure {finished.folder} --mm-per-px M")
 
 
 @app.command("xmem")

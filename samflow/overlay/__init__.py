@@ -10,6 +10,7 @@ from samflow.overlay.comparison import Comparison
 from samflow.overlay.inline import show_video
 from samflow.overlay.panels import PanelGrid, choose_columns
 from samflow.overlay.sheet import contact_sheet, evenly_spaced
+from samflow.overlay.text import headed
 
 __all__ = [
     "Comparison",
@@ -17,6 +18,7 @@ __all__ = [
     "choose_columns",
     "contact_sheet",
     "evenly_spaced",
+    "headed",
     "overlay_labels",
     "show_video",
 ]

@@ -7,6 +7,7 @@ import numpy as np
 from samflow.errors import SamflowError
 from samflow.overlay.blend import overlay_scaled
 from samflow.overlay.panels import PanelGrid, fit_image
+from samflow.overlay.text import headed
 from samflow.prompts import Region
 
 _FILM = "film"
@@ -30,6 +31,8 @@ class Comparison:
         Opacity of the overlays, 0 to 1.
     max_width : int
         Of the whole in px.
+    heading : str
+        Line of text above the panels; empty for none.
 
     Attributes
     ----------
@@ -55,7 +58,9 @@ class Comparison:
         film: bool = True,
         alpha: float = 0.5,
         max_width: int = 1920,
+        heading: str = "",
     ) -> None:
+        self._heading = heading
         self._titles = tuple(titles)
         self._film = film
         self._alpha = alpha
@@ -68,7 +73,8 @@ class Comparison:
             caption=_LONGEST_CAPTION,
             max_width=max_width,
         )
-        self.size = self._grid.size
+        height, width = headed(np.zeros((*self._grid.size, 3), np.uint8), heading).shape[:2]
+        self.size = (height, width)
 
     def frame(
         self,
@@ -115,7 +121,7 @@ class Comparison:
                 pictures.append(picture)
             else:
                 pictures.append(panel)
-        return self._grid.compose(pictures, _caption(time, index))
+        return headed(self._grid.compose(pictures, _caption(time, index)), self._heading)
 
 
 def _caption(time: float | None, index: int | None) -> str:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 BACKGROUND = (17, 19, 23)
 BRIGHT = (240, 242, 245)
@@ -38,3 +38,29 @@ def fit_text(text: str, width: int, size: int, bold: bool = False) -> str:
     """Shorten `text` with an ellipsis until it is at most `width` px wide."""
     shorter = [text, *(text[:length].rstrip() + "…" for length in range(len(text) - 1, 0, -1))]
     return next((each for each in shorter if text_width(each, size, bold) <= width), "")
+
+
+def headed(picture: np.ndarray, text: str) -> np.ndarray:
+    """Put a line of text above a picture.
+
+    Parameters
+    ----------
+    picture : (H, W, 3) uint8
+        RGB.
+    text : str
+        Shortened where it is too long; empty leaves the picture as it is.
+
+    Returns
+    -------
+    (H + h, W, 3) uint8
+        `h` is even, and the same for pictures of one width.
+    """
+    if not text:
+        return picture
+    width = picture.shape[1]
+    font = font_for(width // 2)
+    line = Image.new("RGB", (width, 2 * font), BACKGROUND)
+    shown = fit_text(text, width - font, font, bold=True)
+    place = (font // 2, font)
+    ImageDraw.Draw(line).text(place, shown, BRIGHT, load_font(font, bold=True), anchor="lm")
+    return np.concatenate([np.asarray(line), picture])

@@ -20,6 +20,7 @@ from samflow.results.plots import (
     plot_profiles,
     plot_spread,
     save_figure,
+    with_note,
 )
 from samflow.results.report import Drift, write_report
 from samflow.results.scoring import read_scores
@@ -120,4 +121,4 @@ def _draw(measures: dict[str, Measures], drift: Drift, run: Run) -> None:
     else:
         (run.folder / "plots" / "spread.png").unlink(missing_ok=True)
     for name, figure in figures.items():
-        save_figure(figure, run.folder / "plots" / f"{name}.png")
+        save_figure(with_note(figure, run.record.note), run.folder / "plots" / f"{name}.png")

@@ -7,7 +7,7 @@ from samflow.errors import SamflowError
 from samflow.maskio import Track
 from samflow.results.csv_tables import read_table, write_table
 from samflow.results.metrics import score_track, summarise_scores
-from samflow.results.plots import plot_scores, save_figure
+from samflow.results.plots import plot_scores, save_figure, with_note
 from samflow.runs import Run
 
 SCORE_COLUMNS = ("strategy", "frame", "region", "J", "F")
@@ -44,7 +44,8 @@ def score(run: Run, truth: Track) -> pd.DataFrame:
     )
     write_table(whole, run.folder / "scores.csv", SCORE_COLUMNS)
     names = {region.id: region.name for region in run.result_regions}
-    save_figure(plot_scores(tables, names=names), run.folder / "plots" / "scores.png")
+    figure = with_note(plot_scores(tables, names=names), run.record.note)
+    save_figure(figure, run.folder / "plots" / "scores.png")
     summaries = [
         summarise_scores(table).assign(strategy=name).set_index("strategy").reset_index()
         for name, table in tables.items()

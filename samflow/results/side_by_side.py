@@ -47,7 +47,9 @@ def compare(
     """
     tracks = _tracks(runs, strategies)
     clip = runs[0].clip(video_path)
-    write_comparison(clip, tracks, runs[0].record.prompts.regions, out, progress=True)
+    heading = next(filter(None, (run.record.note for run in runs)), "")
+    regions = runs[0].record.prompts.regions
+    write_comparison(clip, tracks, regions, out, progress=True, heading=heading)
     return Path(out)
 
 
@@ -59,13 +61,15 @@ def write_comparison(
     *,
     film: bool = True,
     progress: bool = False,
+    heading: str = "",
 ) -> None:
     """Write the overlays of some tracks side by side as a video.
 
     `tracks` has the label maps (H, W) uint8 of the clip's frames by panel title, `regions` names
-    and colours; `film` shows the plain film as first panel, `progress` a bar.
+    and colours; `film` shows the plain film as first panel, `progress` a bar; `heading` stands
+    above all panels.
     """
-    comparison = Comparison(clip.size, list(tracks), regions, film=film)
+    comparison = Comparison(clip.size, list(tracks), regions, film=film, heading=heading)
     times = clip.timestamps - clip.timestamps[0]
     with VideoWriter(path, comparison.size, clip.fps) as writer:
         frames = zip(clip, *tracks.values(), strict=True)

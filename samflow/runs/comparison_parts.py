@@ -1,13 +1,13 @@
 """A run's comparison video, written in parts that are joined in the end."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from samflow.overlay import Comparison
-from samflow.prompts import Region
+from samflow.runs.record import RunRecord
 from samflow.runs.sweep import Stopwatch
 from samflow.strategies import TITLES
 from samflow.video import Video, VideoWriter, concatenate_videos
@@ -21,8 +21,7 @@ class ComparisonParts:
     folder : Path
         For the parts; made with the first frame.
     clip : Video
-    strategies : sequence of str
-    regions : sequence of Region
+    record : RunRecord
     watch : Stopwatch
     """
 
@@ -30,12 +29,12 @@ class ComparisonParts:
         self,
         folder: Path,
         clip: Video,
-        strategies: Sequence[str],
-        regions: Sequence[Region],
+        record: RunRecord,
         watch: Stopwatch,
     ) -> None:
         self._folder, self._clip, self._watch = folder, clip, watch
-        self._comparison = Comparison(clip.size, [TITLES[name] for name in strategies], regions)
+        titles, regions = [TITLES[name] for name in record.strategies], record.prompts.regions
+        self._comparison = Comparison(clip.size, titles, regions, heading=record.note)
         self._writer: VideoWriter | None = None
 
     def _part(self, begin: int) -> Path:

@@ -175,8 +175,8 @@ class Mender:
             write_label_map(self._mask_path(name, frame), join_label_maps(maps[0], maps[-1], share))
 
     def _write_comparison(self) -> None:
-        regions, every = self.record.prompts.regions, self.options.save_every
-        parts = ComparisonParts(self.states, self.clip, list(self.strategies), regions, self.watch)
+        every = self.options.save_every
+        parts = ComparisonParts(self.states, self.clip, self.record, self.watch)
         images = iter(self.clip)
         with tqdm(total=len(self.clip), unit="frame", desc="comparison") as bar:
             for begin in range(0, len(self.clip), every):

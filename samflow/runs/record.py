@@ -13,6 +13,7 @@ from samflow.files import files_by_number, sha256_of_file, write_text
 from samflow.maskio import Track
 from samflow.prompts import Prompts, Region
 from samflow.video import Video
+from samflow.weights import demo_note
 
 _PACKAGES = ("samflow", "torch", "torchvision", "segment-anything", "numpy", "opencv-python", "av")
 
@@ -73,6 +74,11 @@ class RunRecord(BaseModel):
     def save(self, folder: Path) -> None:
         """Write `run.json` in `folder`, complete or not at all."""
         write_text(folder / "run.json", self.model_dump_json(by_alias=True, indent=1) + "\n")
+
+    @property
+    def note(self) -> str:
+        """What has to be said over every picture of the run, see `samflow.weights.demo_note`."""
+        return demo_note([model.name for model in self.models.values()], self.video.path)
 
     def difference(self, other: "RunRecord") -> str | None:
         """Say the first thing in which another record would give other results, or None."""

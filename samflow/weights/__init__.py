@@ -1,5 +1,6 @@
 """Checkpoints: what is known by name, the cache they are fetched into, and safe loading."""
 
+from samflow.weights.at_hand import DEMO_NOTE, demo_note, weights_at_hand
 from samflow.weights.checkpoint import Checkpoint, load_checkpoint
 from samflow.weights.known_checkpoints import (
     REGISTRY,
@@ -12,13 +13,16 @@ from samflow.weights.known_checkpoints import (
 )
 
 __all__ = [
+    "DEMO_NOTE",
     "REGISTRY",
     "CacheRow",
     "Checkpoint",
     "Kind",
     "RegistryEntry",
     "cache_folder",
+    "demo_note",
     "fetch",
     "load_checkpoint",
     "verify",
+    "weights_at_hand",
 ]

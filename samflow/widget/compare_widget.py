@@ -46,6 +46,7 @@ class TrackViewer(anywidget.AnyWidget):
         Without a track, or when a track's size or frames are not the video's.
     """
 
+    _note = ""
     _esm = bundle("compare.js")
     _css = (Path(__file__).parent / "prompt.css").read_text(encoding="utf-8") + (
         Path(__file__).parent / "compare.css"
@@ -129,7 +130,7 @@ class TrackViewer(anywidget.AnyWidget):
                 "left": left,
                 "right": right,
             }
-            self._status = {"kind": "ready", "text": ""}
+            self._status = {"kind": "ready", "text": self._note}
 
     def _overlay(self, title: str, frame: int) -> bytes:
         labels = resize_labels(self._tracks[title].label_map_of(frame), self._size)
@@ -161,6 +162,7 @@ class CompareWidget(TrackViewer):
     def __init__(self, run: Run | str | Path, video: Video | str | Path | None = None) -> None:
         run = run if isinstance(run, Run) else Run(run)
         clip = video if isinstance(video, Video) else run.clip(video)
+        self._note = run.record.note[:1].upper() + run.record.note[1:]
         tracks = {name: run.track(name) for name in run.strategies}
         super().__init__(clip, tracks, run.record.prompts.regions, _mean_scores(run))
 

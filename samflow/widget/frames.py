@@ -30,6 +30,8 @@ class Frames:
     size : (H, W)
     video : VideoReference or None
         Name and hash of the file.
+    path : Path or None
+        Of the file.
 
     Raises
     ------
@@ -41,10 +43,12 @@ class Frames:
         if isinstance(source, str | Path):
             source = Video(source)
         self.video: VideoReference | None = None
+        self.path: Path | None = None
         self._times: dict[int, float] = {}
         if isinstance(source, Video):
             numbers: Sequence[int] = source.indices
             self._times = dict(zip(numbers, source.timestamps.tolist(), strict=True))
+            self.path = source.path
             self.video = VideoReference(name=source.name, sha256=source.sha256)
             self.size = source.size
         else:

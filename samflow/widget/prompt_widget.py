@@ -12,6 +12,7 @@ import traitlets
 from samflow.errors import SamflowError
 from samflow.prompts import Prompts, region_color
 from samflow.video import Video
+from samflow.weights import demo_note
 from samflow.widget.bundling import bundle
 from samflow.widget.drawing import SHARED, Drawing
 from samflow.widget.frames import Frames
@@ -109,6 +110,8 @@ class PromptWidget(anywidget.AnyWidget):
         self._history = History(drawing)
         self._kept = set(drawing.frames)
         self._preview = None if sam is None else Preview(sam, self._frames)
+        path = self._frames.path
+        self._note = "" if sam is None or path is None else demo_note([sam.name], path)
         self._use_points = False
         self._seen: dict[str, int] = {}
         self._later = Later(self._update_preview)
@@ -321,4 +324,5 @@ class PromptWidget(anywidget.AnyWidget):
             hint = None if self._use_points else points_hint(shown)
             source = WITH_POINTS if self._use_points else WITHOUT_POINTS
             summary = "  ·  ".join(filter(None, [summary, source]))
+        summary = "  ·  ".join(filter(None, [summary, self._note]))
         self._status = self._problems.status(hint, summary)

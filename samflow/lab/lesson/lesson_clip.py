@@ -3,19 +3,22 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from samflow.errors import SamflowError
 from samflow.lab.demo import DEMO_SEED, write_dye_clip
+from samflow.lab.film_choice import FilmChoice, chosen_film
+from samflow.lab.lesson.inline_figures import show_figures_inline
 from samflow.lab.synthetic import DyeClip
 from samflow.maskio import Track
 from samflow.masks import without_labels
 from samflow.prompts import Prompts
 from samflow.runs import RunOptions
 from samflow.video import Video
+from samflow.weights import demo_note, weights_at_hand
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,21 @@ class Lesson:
         Length of the clip that the lesson looks at.
     true_track : Track, optional
         The true label maps of the film's frames, where they are known.
+    sam, xmem : str
+        Registry names or files of the weights to use; empty for a network that is not used.
     """
 
     film: Video
     prompts_path: Path
     frames: int
     true_track: Track | None = None
+    sam: str = ""
+    xmem: str = ""
+
+    @property
+    def note(self) -> str:
+        """What has to be said over every picture: that demo weights know dye clips only, or ""."""
+        return demo_note((self.sam, self.xmem), self.film.path)
 
     @property
     def prompts(self) -> Prompts:
@@ -113,21 +125,30 @@ class Lesson:
 def open_lesson(
     video: str | Path | None = None,
     prompts: str | Path | None = None,
+    weights: tuple[str | None, ...] = (None, None),
     *,
     folder: str | Path = "data",
     frames: int = 30,
     seed: int = DEMO_SEED,
 ) -> Lesson:
-    """Open a film, or make the bundled dye clip.
+    """Open the film of these notebooks, or make the bundled dye clip.
+
+    In a notebook this also says how figures are shown: as JPEG, and, when demo weights are used on
+    a film, with a note that they know dye clips only.
 
     Parameters
     ----------
     video : str or Path, optional
-        A film or a folder of images; by default the dye clip of 480x270 px, which is made in
+        A film or a folder of images. By default what `film.json` beside the notebook says (see
+        `samflow.lab.lesson.choose_film`); without one the dye clip of 480x270 px, which is made in
         `folder` when it is not there yet.
     prompts : str or Path, optional
         The JSON file of the prompts. By default the dye clip's own file, or
         `<folder>/<name of the film>-prompts.json`.
+    weights : tuple of str or None
+        Registry names or files for SAM, and for XMem if the notebook uses it. None is what
+        `film.json` says, else for a film the official weights in the cache; when there are none,
+        and for the dye clip, the demo weights.
     folder : str or Path
         Where clips and prompts lie.
     frames : int
@@ -146,11 +167,25 @@ def open_lesson(
     """
     if frames < 1:
         raise SamflowError(f"frames must be at least 1, got {frames}.")
-    if video is not None:
-        film = Video(video)
-        own = Path(folder) / f"{film.path.stem}-prompts.json"
-        return Lesson(film, own if prompts is None else Path(prompts), frames)
-    home = Path(folder) / f"dye-{seed}-{frames}"
+    choice = chosen_film() if video is None else FilmChoice(film=str(video))
+    if choice is None:
+        lesson = _dye_lesson(prompts, Path(folder), frames, seed)
+        used = [name or "demo" for name in weights]
+    else:
+        film = Video(choice.film)
+        path = prompts or choice.prompts or Path(folder) / f"{film.path.stem}-prompts.json"
+        lesson = Lesson(film, Path(path), frames)
+        known = (choice.sam or weights_at_hand("sam"), choice.xmem or weights_at_hand("xmem"))
+        used = [name or other for name, other in zip(weights, known, strict=False)]
+    sam, xmem = (*used, "", "")[:2]
+    lesson = replace(lesson, sam=sam, xmem=xmem)
+    show_figures_inline(lesson.note)
+    return lesson
+
+
+def _dye_lesson(prompts: str | Path | None, folder: Path, frames: int, seed: int) -> Lesson:
+    """The bundled dye clip, made when it is not there yet."""
+    home = folder / f"dye-{seed}-{frames}"
     own = home / "prompts.json"
     if not own.is_file():
         write_dye_clip(home, DyeClip(seed, frames=frames))

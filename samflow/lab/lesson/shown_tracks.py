@@ -11,13 +11,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from samflow.lab.lesson.lesson_clip import Lesson
-from samflow.overlay import overlay_labels, show_video
-from samflow.prompts import Region
+from samflow.overlay import headed, overlay_labels, show_video
 from samflow.results.metrics import drift_scores, drift_signs, score_track
 from samflow.results.plots import plot_drift, plot_scores
 from samflow.results.plots.image_plots import mistake_grid, picture_grid, show_picture
 from samflow.results.side_by_side import clip_sheet, write_comparison
-from samflow.video import Video
 
 if TYPE_CHECKING:
     import IPython.display
@@ -70,9 +68,8 @@ def show_mistakes(
 
 
 def show_sheet(
-    video: Video,
+    lesson: Lesson,
     tracks: Mapping[str, Sequence[np.ndarray]],
-    regions: Sequence[Region],
     columns: int = 4,
     max_width: int = 1000,
 ) -> "IPython.display.Image":
@@ -80,25 +77,23 @@ def show_sheet(
 
     Parameters
     ----------
-    video : Video
-        The clip.
+    lesson : Lesson
+        With the clip that the tracks belong to.
     tracks : mapping of title to sequence of (H, W) uint8
         Label maps, one for each frame of the clip.
-    regions : sequence of Region
-        Names and colours.
     columns : int
         How many frames.
     max_width : int
         Of the page in px.
     """
-    sheet = clip_sheet(video, tracks, regions, columns=columns, max_width=max_width)
-    return show_picture(sheet, quality=75)
+    regions = lesson.prompts.regions
+    sheet = clip_sheet(lesson.video, tracks, regions, columns=columns, max_width=max_width)
+    return show_picture(headed(sheet, lesson.note), quality=75)
 
 
 def show_tracks(
-    video: Video,
+    lesson: Lesson,
     tracks: Mapping[str, Sequence[np.ndarray]],
-    regions: Sequence[Region],
     path: str | Path,
     *,
     film: bool = True,
@@ -108,7 +103,7 @@ def show_tracks(
 
     Parameters
     ----------
-    video, tracks, regions
+    lesson, tracks
         As in `show_sheet`.
     path : str or Path
         The mp4 to write, in full size.
@@ -117,5 +112,6 @@ def show_tracks(
     max_mb : float
         What is embedded is scaled down to this size in MB.
     """
-    write_comparison(video, tracks, regions, path, film=film)
+    regions = lesson.prompts.regions
+    write_comparison(lesson.video, tracks, regions, path, film=film, heading=lesson.note)
     return show_video(path, max_mb)

@@ -17,7 +17,7 @@ from samflow.results.plots.measure_plots import (
     plot_spread,
 )
 from samflow.results.plots.score_plots import plot_drift, plot_scores
-from samflow.results.plots.style import save_figure
+from samflow.results.plots.style import save_figure, with_note
 
 __all__ = [
     "plot_benchmark",
@@ -29,4 +29,5 @@ __all__ = [
     "plot_scores",
     "plot_spread",
     "save_figure",
+    "with_note",
 ]

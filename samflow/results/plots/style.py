@@ -95,6 +95,13 @@ def legend(figure: Figure, axes: Axes) -> None:
     )
 
 
+def with_note(figure: Figure, note: str) -> Figure:
+    """Write a note over a figure, above what stands there; an empty one changes nothing."""
+    if note:
+        figure.suptitle(note, fontsize=8, style="italic")
+    return figure
+
+
 def save_figure(figure: Figure, path: str | Path) -> None:
     """Write a figure atomically, as PNG, PDF or SVG by the name's ending.
 

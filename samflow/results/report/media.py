@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from samflow.errors import SamflowError
+from samflow.overlay import headed
 from samflow.overlay.inline import video_within
 from samflow.results.side_by_side import clip_sheet
 from samflow.runs import Run
@@ -38,6 +39,7 @@ def sheet_uri(run: Run, clip: Video) -> str:
     """Give some frames of the clip under each strategy as one JPEG."""
     tracks = {name: run.track(name) for name in run.strategies}
     sheet = clip_sheet(clip, tracks, run.record.prompts.regions, max_width=_SHEET_WIDTH)
+    sheet = headed(sheet, run.record.note)
     stream = io.BytesIO()
     Image.fromarray(sheet).save(stream, "JPEG", quality=85)
     return data_uri(stream.getvalue(), "image/jpeg")
