@@ -15,8 +15,20 @@ The house, from the ground up; a module imports from lower floors only:
 The names below are loaded when they are first used, so that `import samflow` stays quick.
 """
 
+import sys
+
 import lazy_loader
 
 __version__ = "0.1.0"
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> object:
+    """Load a name; the first that needs torch takes seconds on a slow disk."""
+    if "torch" in sys.modules or name.startswith("_"):
+        return _load(name)
+    from samflow.weights import waiting
+
+    with waiting(f"loading samflow.{name}"):
+        return _load(name)

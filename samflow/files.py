@@ -11,6 +11,9 @@ from pathlib import Path
 
 from samflow.errors import SamflowError
 
+# bytes: what a slow disk reads in some seconds, and how much is read at a time
+_LARGE, _PIECE = 500_000_000, 1 << 24
+
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
@@ -104,9 +107,19 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def sha256_of_file(path: str | Path) -> str:
-    """SHA-256 of a file's bytes as 64 hex digits, read in pieces."""
+    """SHA-256 of a file's bytes as 64 hex digits, read in pieces; a large file shows progress."""
+    size = os.stat(path).st_size
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        if size < _LARGE:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        from tqdm.auto import tqdm
+
+        digest, name = hashlib.sha256(), f"checking {Path(path).name}"
+        with tqdm(total=size, desc=name, unit="B", unit_scale=True, leave=False) as bar:
+            while piece := file.read(_PIECE):
+                digest.update(piece)
+                bar.update(len(piece))
+    return digest.hexdigest()
 
 
 def files_by_number(paths: Iterable[Path]) -> dict[int, Path]:

@@ -16,6 +16,8 @@ from samflow.lab.film_choice import FilmChoice, choose_film, chosen_film
 from samflow.lab.lesson import open_lesson, show_sheet, show_tracks
 from samflow.lab.synthetic import DyeClip
 from samflow.overlay import headed
+from samflow.results.plots import with_note
+from samflow.results.plots.image_plots import mistake_grid, picture_grid
 from samflow.runs import Run
 from samflow.video import Video, VideoWriter
 from samflow.weights import DEMO_NOTE, REGISTRY, demo_note, weights_at_hand
@@ -151,6 +153,17 @@ def test_pictures_of_a_film_made_with_demo_weights_say_so(film, tmp_path):
         show_tracks(lesson, tracks, tmp_path / "a.mp4")
         heights.append(Video(tmp_path / "a.mp4").size[0])
     assert heights[0] > heights[1]
+
+
+def test_a_note_over_a_figure_covers_no_legend():
+    figure = picture_grid({"a": np.zeros((9, 16))})
+    assert with_note(figure, DEMO_NOTE).get_suptitle() == DEMO_NOTE
+    frame = np.zeros((90, 160, 3), np.uint8)
+    figure = mistake_grid({"a": (frame, frame[..., 0], frame[..., 0])})
+    with_note(figure, DEMO_NOTE).draw_without_rendering()
+    (legend,) = figure.legends
+    assert legend.get_title().get_text() == DEMO_NOTE
+    assert legend.get_window_extent().y0 >= figure.axes[0].get_tightbbox().y1
 
 
 @pytest.mark.slow

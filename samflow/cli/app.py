@@ -9,18 +9,54 @@ from rich.console import Console
 app = typer.Typer(
     name="samflow",
     help="Segment dye in films of turbulent flow, compare the ways through the clip, measure.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="--debug, with any command, shows the traceback of an error.",
 )
+_BEGIN = """To begin with:
+
+  samflow demo                       a synthetic dye clip through all strategies, offline
+  samflow notebook --film FILE       your film, in a browser: draw, run, compare, measure
+  samflow run FILE --prompts P.json --out DIR --sam vit_h --xmem XMem
+
+samflow --help lists all commands, samflow COMMAND --help their options."""
+
+
 console = Console(highlight=False, soft_wrap=True)
 
-PromptsFile = Annotated[Path, typer.Option("--prompts", help="Prompts JSON of one frame.")]
-SamName = Annotated[str, typer.Option("--sam", help="vit_b, vit_l, vit_h, demo, or a file.")]
-XMemName = Annotated[str, typer.Option("--xmem", help="XMem, XMem-s012, demo, or a file.")]
+
+@app.callback()
+def begin(context: typer.Context) -> None:
+    """Segment dye in films of turbulent flow, compare the ways through the clip, measure."""
+    if context.invoked_subcommand is None:
+        console.print(_BEGIN, markup=False)
+
+
+PROMPTS_EXAMPLE = """Prompts are drawn in a browser, with samflow notebook --film VIDEO, or
+written down, in pixels (x1 and y1 exclusive):
+
+\b
+{"schema": "samflow.prompts/1",
+ "frame": {"index": 0, "width": 1280, "height": 720},
+ "regions": [{"id": 1, "name": "dye", "box": [x0, y0, x1, y1]},
+             {"id": 2, "name": "wall", "box": [x0, y0, x1, y1], "background": true}]}
+"""
+PromptsFile = Annotated[
+    Path, typer.Option("--prompts", help="JSON of what to segment on one frame, see below.")
+]
+SamName = Annotated[
+    str,
+    typer.Option(
+        "--sam", help="vit_b, vit_l, vit_h (fetched on first use), demo (no download), or a file."
+    ),
+]
+XMemName = Annotated[
+    str,
+    typer.Option("--xmem", help="XMem, XMem-s012 (fetched on first use), demo, or a file."),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 UsePoints = Annotated[
     bool, typer.Option("--points/--no-points", help="Prompt with points besides the boxes.")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from samflow.cli.app import (
+    PROMPTS_EXAMPLE,
     AcceptFrame,
     Device,
     MaxHoleArea,
@@ -20,6 +21,7 @@ from samflow.cli.app import (
 from samflow.cli.terminal_tables import print_scores
 from samflow.errors import SamflowError
 from samflow.strategies import BASELINE_NAMES, DEFAULT_NAMES, STRATEGY_NAMES, PromptOptions
+from samflow.weights import waiting
 
 
 @app.command("demo")
@@ -33,7 +35,8 @@ def demo_command(
     ] = None,
 ) -> None:
     """Make a dye clip, run all strategies with the demo weights, score them. Offline, on a CPU."""
-    from samflow.lab.demo import DEMO_SEED, DEMO_STRATEGIES, demo
+    with waiting("loading torch"):
+        from samflow.lab.demo import DEMO_SEED, DEMO_STRATEGIES, demo
 
     names = DEMO_STRATEGIES if strategies is None else split_names(strategies)
     run, summary = demo(out, frames, DEMO_SEED if seed is None else seed, names)
@@ -44,7 +47,7 @@ def demo_command(
     console.print(f"the clip and its truth: {out.with_name(out.name + '_clip')}")
 
 
-@app.command("segment")
+@app.command("segment", epilog=PROMPTS_EXAMPLE)
 def segment_command(
     video: Annotated[Path, typer.Argument(help="Video file or folder of images.")],
     prompts: PromptsFile,
@@ -59,9 +62,14 @@ def segment_command(
         bool, typer.Option("--keep-background", help="Keep the labels of background regions.")
     ] = False,
 ) -> None:
-    """Segment one frame from prompts: label PNG and overlay."""
+    """Segment one frame from prompts: label PNG and overlay.
+
+    Look at this before samflow run, which does every frame.
+    """
     from samflow.prompts import Prompts
-    from samflow.runs import segment
+
+    with waiting("loading torch"):
+        from samflow.runs import segment
 
     result = segment(
         video,
@@ -78,7 +86,7 @@ def segment_command(
     console.print(f"overlay: {result.overlay_path}")
 
 
-@app.command("run")
+@app.command("run", epilog=PROMPTS_EXAMPLE)
 def run_command(
     video: Annotated[Path, typer.Argument(help="Video file or folder of images.")],
     prompts: Annotated[
@@ -123,10 +131,15 @@ def run_command(
         typer.Option("--resume", help="Continue a run, or add strategies to a finished one."),
     ] = False,
 ) -> None:
-    """Run strategies side by side over a video."""
+    """Run strategies side by side over a video.
+
+    Makes masks of every frame and a comparison video; then measure, export or compare the folder.
+    """
     from samflow.acquire import parse_time
     from samflow.prompts import Prompts
-    from samflow.runs import RunOptions, run
+
+    with waiting("loading torch"):
+        from samflow.runs import RunOptions, run
 
     options = RunOptions(
         strategies=split_names(strategies),
@@ -165,7 +178,8 @@ def xmem_command(
     ] = False,
 ) -> None:
     """Track every video of the generic layout with XMem; continues where it was interrupted."""
-    from samflow.runs.folders import track_folder
+    with waiting("loading torch"):
+        from samflow.runs.folders import track_folder
 
     try:
         folders = track_folder(folder, out, xmem, size, device, resume=not restart)

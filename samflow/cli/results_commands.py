@@ -48,7 +48,11 @@ def score_command(
 def measure_command(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
     mm_per_px: Annotated[
-        float | None, typer.Option("--mm-per-px", help="Scale; without it lengths are in pixels.")
+        float | None,
+        typer.Option(
+            "--mm-per-px",
+            help="A known length in the picture, mm, over its px; without it all is in px.",
+        ),
     ] = None,
     video: Annotated[Path | None, typer.Option(help="The run's video, if it was moved.")] = None,
 ) -> None:

@@ -15,6 +15,7 @@ from samflow.prompts import Prompts
 from samflow.sam import load_sam
 from samflow.strategies import Frame, PromptOptions, segment_first_frame
 from samflow.video import Video
+from samflow.weights import waiting
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,10 @@ def segment(
         )
     image = video[index]
     prompts.check_frame(image, accept_frame or index != prompts.frame.index)
-    labels = segment_first_frame(load_sam(sam, device), Frame(image, index), prompts, prompting)
+    network, given = load_sam(sam, device), Frame(image, index)
+    with waiting(f"SAM encodes frame {index} on {network.device.type}"):
+        given.embedding(network)
+    labels = segment_first_frame(network, given, prompts, prompting)
     if not keep_background:
         labels = without_labels(labels, prompts.background_ids)
     label_path = Path(out) / f"{index:05d}.png"

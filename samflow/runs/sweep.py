@@ -20,6 +20,7 @@ from samflow.strategies import (
     segment_first_frame,
     with_sources,
 )
+from samflow.weights import waiting
 
 
 @dataclass
@@ -84,8 +85,7 @@ class Sweep:
         known : sequence of (Frame, (H, W) uint8)
             Other frames and what is given on them.
         """
-        with self.watch("sam encode"):
-            frame.embedding(self.sam)
+        self._encode(frame)
         with self.watch("first frame"):
             if labels is None:
                 labels = self.from_prompts(frame)
@@ -99,11 +99,15 @@ class Sweep:
         """SAM's label map of the prompts' frame, background regions included."""
         return segment_first_frame(self.sam, frame, self.prompts, self.options.prompting)
 
+    def _encode(self, frame: Frame) -> None:
+        doing = f"SAM encodes frame {frame.index} on {self.sam.device.type}"
+        with self.watch("sam encode"), waiting(doing):
+            frame.embedding(self.sam)
+
     def step(self, frame: Frame) -> dict[str, np.ndarray]:
         """Every strategy's result for the next frame, without background regions."""
         if "sam" in models_needed(self.strategies):
-            with self.watch("sam encode"):
-                frame.embedding(self.sam)
+            self._encode(frame)
         results = {}
         for each in self.stepped:
             with self.watch(each.name):

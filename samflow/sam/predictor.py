@@ -13,7 +13,7 @@ from samflow.errors import SamflowError, check_image
 from samflow.prompts import Prompts, Region
 from samflow.sam.architecture import architecture_from_state_dict, build_sam
 from samflow.sam.encoder import FastEncoder
-from samflow.weights import load_checkpoint
+from samflow.weights import load_checkpoint, waiting
 
 
 @dataclass(frozen=True)
@@ -274,8 +274,9 @@ def load_sam(name_or_file: str | Path = "vit_h", device: str = "auto") -> Sam:
     SamflowError
         When the file is missing, damaged, unsafe, or holds something other than a SAM.
     """
-    checkpoint = load_checkpoint(name_or_file, kind="sam")
-    model = build_sam(architecture_from_state_dict(checkpoint.state_dict))
+    with waiting(f"loading SAM {name_or_file}"):
+        checkpoint = load_checkpoint(name_or_file, kind="sam")
+        model = build_sam(architecture_from_state_dict(checkpoint.state_dict))
     try:
         model.load_state_dict(checkpoint.state_dict)
     except RuntimeError as error:

@@ -11,6 +11,7 @@ from samflow.weights.known_checkpoints import (
     fetch,
     verify,
 )
+from samflow.weights.waiting import waiting
 
 __all__ = [
     "DEMO_NOTE",
@@ -24,5 +25,6 @@ __all__ = [
     "fetch",
     "load_checkpoint",
     "verify",
+    "waiting",
     "weights_at_hand",
 ]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from samflow.device import resolve_device
 from samflow.errors import SamflowError
-from samflow.weights import load_checkpoint
+from samflow.weights import load_checkpoint, waiting
 from samflow.xmem.network import XMem
 
 
@@ -85,8 +85,9 @@ def load_xmem(name_or_file: str | Path, device: str = "auto") -> XMem:
     SamflowError
         When the file is missing, damaged, or holds another model.
     """
-    checkpoint = load_checkpoint(name_or_file, kind="xmem")
-    network = xmem_from_state_dict(checkpoint.state_dict, str(checkpoint.path))
+    with waiting(f"loading XMem {name_or_file}"):
+        checkpoint = load_checkpoint(name_or_file, kind="xmem")
+        network = xmem_from_state_dict(checkpoint.state_dict, str(checkpoint.path))
     network.name, network.sha256 = checkpoint.name, checkpoint.sha256
     target = resolve_device(device)
     if target.type == "cpu":

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 
 from samflow.errors import SamflowError
 from samflow.files import atomic_path
@@ -97,7 +98,10 @@ def legend(figure: Figure, axes: Axes) -> None:
 
 def with_note(figure: Figure, note: str) -> Figure:
     """Write a note over a figure, above what stands there; an empty one changes nothing."""
-    if note:
+    # a figure's title and a legend outside of its axes would lie over one another
+    if note and figure.legends:
+        figure.legends[0].set_title(note, FontProperties(size=8, style="italic"))
+    elif note:
         figure.suptitle(note, fontsize=8, style="italic")
     return figure
 
