@@ -22,6 +22,7 @@ from samflow.cli import main
 from samflow.lab.demo import write_dye_clip
 from samflow.lab.synthetic import DyeClip
 from samflow.maskio import read_label_map
+from samflow.prompts import Prompts
 from samflow.video import Video
 
 SAMFLOW = Path(sys.executable).with_name("samflow")
@@ -116,6 +117,22 @@ COMMANDS = [
 def test_every_command_has_help(command):
     stdout, _ = samflow(*command.split(), "--help")
     assert "Usage: samflow" in stdout
+
+
+def test_without_arguments_it_says_how_to_begin():
+    stdout, _ = samflow()
+    for command in ("samflow demo", "samflow notebook --film FILE", "samflow run FILE --prompts"):
+        assert command in stdout
+    assert "samflow --help" in stdout
+
+
+def test_the_help_of_a_run_shows_prompts_that_can_be_read(tmp_path):
+    stdout, _ = samflow("run", "--help")
+    text = stdout[stdout.index('{"schema"') :]
+    assert "samflow notebook --film" in stdout
+    filled = text.replace("[x0, y0, x1, y1]", "[1, 2, 30, 40]")
+    (tmp_path / "prompts.json").write_text(filled)
+    assert Prompts.load(tmp_path / "prompts.json").background_ids == (2,)
 
 
 def test_wrong_arguments_exit_with_2():
