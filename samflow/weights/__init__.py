@@ -11,7 +11,7 @@ from samflow.weights.known_checkpoints import (
     fetch,
     verify,
 )
-from samflow.weights.waiting import waiting
+from samflow.weights.long_steps import waiting
 
 __all__ = [
     "DEMO_NOTE",

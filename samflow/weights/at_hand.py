@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from samflow.weights.registry import REGISTRY, Kind, cache_folder
+from samflow.weights.known_checkpoints import REGISTRY, Kind, cache_folder
 
 DEMO_NOTE = "demo weights: they know dye clips only"
 
