@@ -211,7 +211,8 @@ class Prompts(_Strict):
             return cls.model_validate(json.loads(text))
         except OSError as error:
             raise SamflowError(
-                f"prompts file {path} could not be read: {error.strerror or error}."
+                f"prompts file {path} could not be read: {error.strerror or error}. Draw prompts "
+                "with samflow notebook --film FILE, or write them as samflow run --help shows."
             ) from None
         except ValidationError as error:
             raise SamflowError(f"prompts file {path}: {_first_error(error)}") from None

@@ -136,7 +136,10 @@ def _quiet(logger: logging.Logger) -> Iterator[None]:
 
 
 def _by_hand(path: Path) -> str:
-    return f"download it with a browser and put it into {path.parent} as {path.name}."
+    return (
+        f"download it with a browser and put it into {path.parent} as {path.name}; the weights "
+        "called demo need no download, and know dye clips only."
+    )
 
 
 def _reason(error: Exception) -> str:
@@ -144,5 +147,5 @@ def _reason(error: Exception) -> str:
     response = getattr(error, "response", None)
     if response is not None:
         return f"the server answered {response.status_code} {response.reason}"
-    text = " ".join(str(error).split()).split(": ")[-1].strip("()'\" ")
+    text = " ".join(str(error).split()).split(": ")[-1].split(" ([Errno")[0].strip("()'\" ")
     return text or type(error).__name__

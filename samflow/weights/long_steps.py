@@ -21,10 +21,10 @@ def waiting(text: str) -> Iterator[None]:
     # imported before the thread starts: two threads that import each other's modules may wait
     # for one another
     from tqdm.auto import tqdm
-    from tqdm.std import tqdm as plain
 
-    # None: on a terminal alone
-    disable = None if tqdm is plain else False
+    # None: on a terminal alone; a notebook's output is none
+    in_notebook = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
+    disable = False if in_notebook else None
     done = Event()
 
     def show() -> None:
