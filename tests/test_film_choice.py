@@ -3,14 +3,10 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
-from nbclient import NotebookClient
 
-from samflow.cli.notebook_copies import copy_notebooks
 from samflow.errors import SamflowError
 from samflow.lab.film_choice import FilmChoice, choose_film, chosen_film
 from samflow.lab.lesson import open_lesson, show_sheet, show_tracks
@@ -18,7 +14,6 @@ from samflow.lab.synthetic import DyeClip
 from samflow.overlay import headed
 from samflow.results.plots import with_note
 from samflow.results.plots.image_plots import mistake_grid, picture_grid
-from samflow.runs import Run
 from samflow.video import Video, VideoWriter
 from samflow.weights import DEMO_NOTE, REGISTRY, demo_note, weights_at_hand
 
@@ -164,29 +159,3 @@ def test_a_note_over_a_figure_covers_no_legend():
     (legend,) = figure.legends
     assert legend.get_title().get_text() == DEMO_NOTE
     assert legend.get_window_extent().y0 >= figure.axes[0].get_tightbbox().y1
-
-
-@pytest.mark.slow
-def test_notebooks_go_the_whole_way_with_one_film(film, tmp_path):
-    folder = copy_notebooks(tmp_path / "mine").folder
-    prompts = str(film.with_name("prompts.json"))
-    choose_film(FilmChoice(film=str(film), prompts=prompts, sam="demo", xmem="demo"), folder)
-    shown = {}
-    for name in ("02_prompt_the_first_frame", "07_compare", "08_measure_the_flow"):
-        document = nbformat.read(folder / f"{name}.ipynb", 4)
-        figures = "from samflow.results.plots.image_plots import picture_grid as _grid\n"
-        last = (
-            f"{figures}_f = _grid({{'a': lesson.video[0]}})\ndisplay(_f)\nprint(_f.get_suptitle())"
-        )
-        document.cells.append(nbformat.v4.new_code_cell(last))
-        resources = {"metadata": {"path": folder}}
-        NotebookClient(document, timeout=600, kernel_name="python3", resources=resources).execute()
-        shown[name] = document.cells[-1].outputs
-    for outputs in shown.values():
-        kinds = [output.get("data", {}).keys() for output in outputs]
-        assert any("image/jpeg" in kind for kind in kinds)
-        assert outputs[-1]["text"] == f"{DEMO_NOTE}\n"
-    runs = sorted(Path(folder, "data").glob("run-my film-*"))
-    assert len(runs) == 1, "notebook 08 takes the run of notebook 07"
-    assert Run(runs[0]).record.note == DEMO_NOTE
-    assert DEMO_NOTE.capitalize() in (runs[0] / "report.html").read_text(encoding="utf-8")

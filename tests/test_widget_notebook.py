@@ -17,12 +17,10 @@ from browser import (
 )
 from browser import Prompts as Widget
 from samflow.cli.notebook_copies import copy_notebooks
-from samflow.lab.film_choice import FilmChoice, choose_film
-from samflow.lab.synthetic import DyeClip
 from samflow.masks import fill_holes
 from samflow.prompts import Prompts
 from samflow.sam import load_sam
-from samflow.video import Video, VideoWriter
+from samflow.video import Video
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(4 * PATIENCE_S)]
 NAME = "02_prompt_the_first_frame.ipynb"
@@ -140,36 +138,3 @@ def test_what_is_drawn_is_what_the_later_cells_show(page, tmp_path):
         page.get_by_test_id("samflow-undo").click()
         widget.settle()
     assert json.loads(path.read_text(encoding="utf-8")) == json.loads(drawn_before)
-
-
-def test_a_film_of_ones_own_says_what_to_do_until_something_is_drawn(tmp_path):
-    chromium()
-    folder = copy_notebooks(tmp_path / "mine").folder
-    clip = DyeClip(21, (144, 256), 3)
-    with VideoWriter(tmp_path / "film.mp4", clip.size, clip.fps) as writer:
-        for image, _ in clip:
-            writer.write(image)
-    choose_film(FilmChoice(film=str(tmp_path / "film.mp4"), sam="demo"), folder)
-    with jupyter(folder, tmp_path) as address, browser() as chrome:
-        page = new_page(chrome)
-        open_notebook(page, address, NAME)
-        run_and_wait(page)
-        # the first cell that reads what is drawn, and none after it
-        (error,) = (o for cell in outputs(page) for o in cell if o["output_type"] == "error")
-        assert "nothing is drawn on film.mp4 yet" in error["traceback"][0]
-        assert len(error["traceback"]) == 2
-        shown = page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').last.inner_text()
-        assert shown.startswith("samflow: nothing is drawn on film.mp4 yet")
-        assert "Traceback" not in shown
-        widget = Widget(page)
-        assert widget.status().startswith("Nothing is drawn yet: drag a box around each region")
-        for region, (x0, y0, x1, y1) in enumerate([(2, 20, 250, 90), (2, 60, 250, 130)]):
-            if region:
-                page.get_by_test_id("samflow-add-region").click()
-            widget.drag((x0, y0), (x1, y1))
-        widget.settle()
-        assert "demo weights: they know dye clips only" in widget.status()
-        page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = 4 }")
-        run_and_wait(page, "run-all-below")
-        printed(page)  # fails on an error
-        assert len(pictures(page)) == 7
