@@ -158,4 +158,6 @@ def test_a_note_over_a_figure_covers_no_legend():
     with_note(figure, DEMO_NOTE).draw_without_rendering()
     (legend,) = figure.legends
     assert legend.get_title().get_text() == DEMO_NOTE
-    assert legend.get_window_extent().y0 >= figure.axes[0].get_tightbbox().y1
+    words = [legend.get_title(), *legend.get_texts()]
+    lowest = min(text.get_window_extent().y0 for text in words)
+    assert lowest >= figure.axes[0].get_tightbbox().y1
