@@ -125,7 +125,7 @@ def test_bands_say_how_often_the_truth_lies_between_the_strategies(done):
     run = Run(folder / "runs" / "gentle")
 
     def length(labels):
-        contours = interface_contours(labels == 2, MeasureOptions().smoothing_px)
+        contours = interface_contours(labels == 2, MeasureOptions().scale_px)
         return interface_length(contours)
 
     held = []

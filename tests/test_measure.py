@@ -22,13 +22,17 @@ from samflow.results.measures import (
     holes_and_islands,
     interface_contours,
     interface_length,
+    interface_scales,
     intermittency,
     layer_thickness,
+    lengths_at_scales,
     local_slopes,
     measure_track,
     rate_of_change,
+    richardson_dimension,
     row_heights,
     spread,
+    trusted_scale,
 )
 from streams import CountingTrack
 
@@ -122,7 +126,7 @@ def test_length_of_sine_interfaces(level):
 
 
 def test_the_bare_staircase_is_too_long_and_thin_filaments_vanish():
-    assert length_of(sine(10, 100), smoothing_px=0) > 1.06 * sine_length(10, 100)
+    assert length_of(sine(10, 100), scale_px=0) > 1.06 * sine_length(10, 100)
     filament = np.zeros((40, 60), bool)
     filament[20] = True
     assert length_of(filament) == 0
@@ -144,6 +148,145 @@ def test_the_frame_edge_and_the_wall_are_no_interface():
     one_line = np.zeros_like(mask)
     one_line[30:] = True
     np.testing.assert_array_equal(box_counts(mask, sizes, fluid), box_counts(one_line, sizes))
+
+
+# ---- lengths at scales
+
+
+SCALES = 2.0 ** (np.arange(1, 11) / 2)  # 1.4 to 32 px
+
+
+def test_scales_go_to_an_eighth_of_the_frame():
+    assert interface_scales((400, 600))[[0, -1]] == pytest.approx([2**0.5, 45.25], abs=0.01)
+    assert len(interface_scales((1, 1))) == 1
+
+
+def test_richardson_slope_of_the_koch_snowflake():
+    mask = koch_snowflake(1200)
+    scales = interface_scales(mask.shape)
+    scales = scales[scales > 2.5]
+    value, low, high = richardson_dimension(scales, lengths_at_scales(mask, scales))
+    assert value == pytest.approx(math.log(4) / math.log(3), abs=0.01)
+    assert 1.2 < low <= value <= high < 1.3
+
+
+def test_a_smooth_line_has_one_length_at_all_fine_scales():
+    straight = 0.3 * X + 100 < Y
+    lengths = lengths_at_scales(straight, SCALES)
+    np.testing.assert_allclose(lengths, 599 * math.hypot(1, 0.3), rtol=0.012)
+    assert richardson_dimension(SCALES[2:], lengths[2:])[0] == pytest.approx(1, abs=0.002)
+    # the outline of a disc shrinks to first order by sigma^2 / 2 r
+    for radius in (50, 150):
+        sigma = SCALES / 1.349
+        expected = 2 * math.pi * (radius - sigma**2 / (2 * radius))
+        np.testing.assert_allclose(
+            lengths_at_scales(disc(radius), SCALES), expected, rtol=0.006 if radius > 50 else 0.02
+        )
+
+
+def test_coarse_graining_a_sine_flattens_it():
+    # a Gaussian takes exp(-k^2 sigma^2 / 2) of a gentle sine's amplitude
+    for amplitude, wavelength in ((10, 100), (40, 300)):
+        for scale in (5.66, 16.0, 32.0):
+            k = 2 * math.pi / wavelength
+            left = amplitude * math.exp(-((k * scale / 1.349) ** 2) / 2)
+            found = length_of(sine(amplitude, wavelength), scale_px=scale)
+            assert found == pytest.approx(sine_length(left, wavelength), rel=0.012)
+
+
+@pytest.mark.parametrize("width", [3, 6, 12, 24])
+def test_threads_and_gaps_thinner_than_the_scale_are_gone(width):
+    thread = np.zeros((200, 300), bool)
+    thread[80 : 80 + width] = True
+    for mask in (thread, ~thread):
+        kept = lengths_at_scales(mask, np.array([0.85 * width, 1.15 * width]))
+        assert kept == pytest.approx([2 * 299, 0], rel=0.01)
+
+
+def test_contours_on_cells_are_those_on_pixels():
+    # at 45 px the mask is averaged over cells of 8 px first; a disc's centre and edge stay put
+    for x, y in ((300.3, 200.1), (303.7, 204.9)):
+        (line,) = interface_contours(disc(120, x, y), 45.25)
+        distances = np.hypot(line[:, 1] + 0.5 - x, line[:, 0] + 0.5 - y)
+        assert np.ptp(distances) < 0.5
+        assert distances.mean() == pytest.approx(120 - 33.5**2 / 240, abs=0.6)
+    (cut,) = interface_contours(Y < 200, 45.25)
+    assert cut[[0, -1], 1].tolist() in ([0, 599], [599, 0])
+    np.testing.assert_allclose(cut[:, 0], 199.5, atol=0.01)
+
+
+def test_a_wall_is_no_interface_at_any_scale():
+    fluid = Y < 300
+    lengths = lengths_at_scales((Y > 150) & fluid, SCALES, fluid)
+    np.testing.assert_allclose(lengths, 599, rtol=0.001)
+
+
+def test_tables_give_lengths_at_the_scale_of_the_options():
+    mask = sine(10, 40)[100:300, :240]
+    maps = np.stack([mask] * 2).astype(np.uint8)
+    fine = measure_track(maps, [1], [0, 1], mm_per_px=0.5)
+    coarse = measure_track(maps, [1], [0, 1], mm_per_px=0.5, options=MeasureOptions(scale_px=8))
+    assert coarse.frames["interface_scale_mm"].tolist() == [4, 4]
+    for measures, scale in ((fine, 1.349), (coarse, 8)):
+        expected = 0.5 * length_of(mask, scale_px=scale)
+        np.testing.assert_allclose(measures.frames["interface_length_mm"], expected, rtol=1e-6)
+        assert measures.clip.loc[0, "interface_length_mm"] == pytest.approx(expected)
+    lengths = coarse.lengths
+    np.testing.assert_allclose(lengths["scale_mm"], 0.5 * interface_scales(mask.shape))
+    np.testing.assert_allclose(
+        lengths["interface_length_mm"], 0.5 * lengths_at_scales(mask, interface_scales(mask.shape))
+    )
+    assert lengths.loc[lengths["in_fit"], "scale_mm"].min() == pytest.approx(4)
+    assert coarse.frames.attrs["options"]["fit_range_px"] == (8, 32)
+    with pytest.raises(SamflowError, match="scale of interfaces is 0 px"):
+        MeasureOptions(scale_px=0)
+
+
+# ---- the scale that can be trusted
+
+
+def threads(widths):
+    """A band of dye with threads of some widths above it."""
+    mask = Y > 300
+    for i, width in enumerate(widths):
+        mask[40 + 40 * i : 40 + 40 * i + width] = True
+    return mask
+
+
+@pytest.mark.parametrize(("lost", "expected"), [(3, 4.0), (6, 8.0), (10, 11.3)])
+def test_the_trusted_scale_is_that_of_the_threads_that_one_way_loses(lost, expected):
+    whole = threads([3, 6, 10, 30, 35])
+    without = threads([width if width > lost else 0 for width in (3, 6, 10, 30, 35)])
+    lengths = {
+        "whole": lengths_at_scales(whole, SCALES)[None],
+        "without": lengths_at_scales(without, SCALES)[None],
+    }
+    found = trusted_scale(SCALES, lengths, tolerance=0.05)
+    assert found.agreed
+    assert found.scale_px == pytest.approx(expected, abs=0.05)
+    apart = found.table["disagreement"].to_numpy()
+    assert (apart[found.table["scale"] < 0.85 * lost] > 0.05).all()
+    assert (apart[found.table["scale"] > 1.15 * lost] < 0.01).all()
+
+
+def test_no_scale_is_trusted_where_masks_never_agree():
+    lengths = {"half": np.ones((4, 10)), "whole": np.full((4, 10), 2.0)}
+    found = trusted_scale(SCALES, lengths)
+    assert not found.agreed
+    assert found.scale_px == SCALES[-1]
+    assert found.table["disagreement"].to_numpy() == pytest.approx(1 / 3)
+    equal = trusted_scale(SCALES, {"a": np.ones((4, 10)), "b": np.ones((4, 10))}, finest_px=4)
+    assert (equal.scale_px, equal.agreed) == (4.0, True)
+    empty = trusted_scale(SCALES, {"a": np.zeros((4, 10)), "b": np.zeros((4, 10))})
+    assert empty.scale_px == SCALES[0]
+    # one mask in six may differ
+    lengths = {"a": np.ones((6, 10)), "b": np.ones((6, 10))}
+    lengths["b"][0] = 5
+    assert trusted_scale(SCALES, lengths).scale_px == SCALES[0]
+    with pytest.raises(SamflowError, match="lengths of 1 ways"):
+        trusted_scale(SCALES, {"a": np.ones((4, 10))})
+    with pytest.raises(SamflowError, match="there is no mask"):
+        trusted_scale(SCALES, {"a": np.ones((0, 10)), "b": np.ones((0, 10))})
 
 
 # ---- box counting
@@ -548,6 +691,70 @@ def test_tables_that_do_not_belong_together_are_refused():
         band_coverage(band, tables["a"].drop(columns="area_mm2"))
     with pytest.raises(SamflowError, match="no frame and region in common"):
         band_coverage(band, tables["a"].assign(frame=tables["a"]["frame"] + 100))
+
+
+def measured_tables(lengths, areas, scale=8.0):
+    return {
+        name: pd.DataFrame(
+            {
+                "frame": range(len(length)),
+                "time_s": np.arange(len(length)) / 25,
+                "region": 1,
+                "area_px2": area,
+                "area_fraction": area / 1e5,
+                "interface_scale_px": scale,
+                "interface_length_px": length,
+                "interface_density_per_px": length / 1e5,
+                "holes": 0,
+            }
+        )
+        for name, length, area in zip("abc", lengths, areas, strict=False)
+    }
+
+
+def test_the_likely_band_is_wider_by_a_strip_along_the_interface():
+    frames = np.arange(5.0)
+    lengths = np.stack([500 + frames, 520 + frames])
+    areas = np.stack([9000 + 10 * frames, 9200 + 10 * frames])
+    band = spread(measured_tables(lengths, areas)).set_index("quantity")
+
+    def half_width(quantity):
+        rows = band.loc[quantity]
+        middle = (rows["low"] + rows["high"]) / 2
+        np.testing.assert_allclose((rows["likely_low"] + rows["likely_high"]) / 2, middle)
+        return (rows["likely_high"] - rows["likely_low"]).to_numpy() / 2
+
+    area, length = half_width("area_px2"), half_width("interface_length_px")
+    # in proportion to half the range and the uncertain strip, or a tenth of the length
+    np.testing.assert_allclose(area / (100 + 8 * (510 + frames)), area[0] / (100 + 8 * 510))
+    np.testing.assert_allclose(length / (10 + 0.1 * (510 + frames)), length[0] / 61)
+    np.testing.assert_allclose(half_width("area_fraction"), area / 1e5)
+    np.testing.assert_allclose(half_width("interface_density_per_px"), length / 1e5)
+    assert band.loc["holes", ["likely_low", "likely_high"]].isna().all(axis=None)
+    coarse = spread(measured_tables(lengths, areas, scale=16.0)).set_index("quantity")
+    assert (coarse.loc["area_px2", "likely_low"] < band.loc["area_px2", "likely_low"]).all()
+
+
+def test_the_likely_band_holds_what_strategies_that_share_mistakes_miss():
+    rng = np.random.default_rng(4)
+    true_length, true_area = 800 + 50 * rng.normal(size=400), 2e4 + 1e3 * rng.normal(size=400)
+    # all are off together by up to a sixth of the strip, and a little each on its own
+    common = rng.uniform(-1, 1, 400)
+    areas = [true_area + 1000 * common + 50 * rng.normal(size=400) for _ in range(3)]
+    lengths = [true_length * (1 + 0.08 * common) + 5 * rng.normal(size=400) for _ in range(3)]
+    (truth,) = measured_tables([true_length], [true_area]).values()
+    band = spread(measured_tables(lengths, areas))
+    for likely, bounds in ((False, (0.0, 0.35)), (True, (0.95, 1.0))):
+        held = band_coverage(band, truth, likely=likely).set_index("quantity")["coverage"]
+        for quantity in ("area_px2", "interface_length_px"):
+            assert bounds[0] <= held[quantity] <= bounds[1]
+    likely = band_coverage(band, truth, likely=True)
+    assert set(likely["quantity"]) == {
+        "area_px2",
+        "area_fraction",
+        "interface_length_px",
+        "interface_density_per_px",
+    }
 
 
 def test_measures_of_a_synthetic_clip_follow_its_truth():

@@ -25,7 +25,7 @@ from samflow.results.metrics import (
     score_track,
     summarise_scores,
 )
-from samflow.results.metrics.signs import separation
+from samflow.results.metrics.color_models import ColorModels, color_fit
 from streams import CountingTrack
 
 
@@ -217,29 +217,64 @@ def test_signs_by_hand():
     for frame in range(3):
         expected = region_similarity(truth[frame], wide[frame])
         assert good.loc[frame, "agreement"] == bad.loc[frame, "agreement"] == expected
-    assert np.isnan(good.loc[0, ["stability", "image_change", "area_jump"]].astype(float)).all()
-    assert good.loc[1, "stability"] == region_similarity(truth[0], truth[1])
+    assert np.isnan(good.loc[0, "area_jump"])
     assert (good["area_jump"].dropna() == 0).all()
     assert (good["area_change"] == 0).all()
     assert bad.loc[3, "area_jump"] == bad.loc[3, "area_change"] == -np.inf
-    assert bad.loc[3, "agreement"] == 0
-    assert np.isnan(bad.loc[3, "separation"])
-    assert (good["separation"] > 4).all()
-    assert (bad["separation"][:3] < 0.6 * good["separation"][:3]).all()
-    assert (good["color_shift"] < 0.1).all()
+    assert bad.loc[3, "agreement"] == bad.loc[3, "color_fit"] == bad.loc[3, "first_color_fit"] == 0
+    for sign in ("color_fit", "first_color_fit"):
+        assert (good[sign] > 0.99).all()
+        assert (bad[sign][:3] < 0.9).all()
 
 
-def test_separation_is_the_distance_in_standard_deviations():
-    rng = np.random.default_rng(1)
-    mask = np.zeros((200, 200), bool)
-    mask[50:150, 50:150] = True
-    picture = rng.normal(0, 10, (200, 200, 3))
-    picture[mask, 1] += 30
-    assert separation(mask, picture.astype(np.float32)) == pytest.approx(3, rel=0.05)
-    assert separation(mask, picture.astype(np.float32)[::-1]) == pytest.approx(3, rel=0.05)
-    flat = np.zeros((200, 200, 3), np.float32)
-    assert separation(mask, flat) == 0
-    assert np.isnan(separation(np.ones_like(mask), flat))
+def test_a_change_of_light_is_no_misfit():
+    film, truth = disc_film(6)
+    darker = [film[0], *(np.round(0.6 * image + 10).astype(np.uint8) for image in film[1:])]
+    table = drift_signs({"good": truth}, darker, [1])
+    assert (table["first_color_fit"] > 0.98).all()
+    swapped = [film[0], *(image[..., ::-1] for image in film[1:])]
+    table = drift_signs({"good": truth}, swapped, [1])
+    assert (table["first_color_fit"][1:] < 0.5).all()
+    assert (table["color_fit"] > 0.98).all()
+
+
+def test_colour_shares_are_those_of_gaussians():
+    rng = np.random.default_rng(2)
+    labels = np.zeros((60, 90), np.uint8)
+    labels[:, 30:60], labels[:, 60:] = 1, 2
+    means = np.array([[60, 128, 128], [80, 130, 120], [90, 150, 140]])
+    lab = (means[labels] + rng.normal(0, 6, (60, 90, 3))).astype(np.float32)
+    models = ColorModels.learn(labels, lab)
+    assert models.labels == (0, 1, 2)
+    np.testing.assert_allclose(models.means, means, atol=1)
+    shares = models.shares(lab)
+    densities = np.stack(
+        [
+            stats.multivariate_normal(mean, covariance).pdf(lab)
+            for mean, covariance in zip(models.means, models.covariances, strict=True)
+        ]
+    )
+    for label, expected in enumerate(densities / densities.sum(axis=0)):
+        np.testing.assert_allclose(shares[label], expected, atol=1e-4)
+    # a label with too few pixels has no colour, and an empty picture no models
+    few = np.zeros_like(labels)
+    few[0, :5] = 7
+    assert ColorModels.learn(few, lab).labels == (0,)
+
+
+def test_color_fit_by_hand():
+    mask = np.zeros((90, 90), bool)
+    mask[30:60, 30:60] = True
+    assert color_fit(mask, mask.astype(np.float32)) == 1
+    assert color_fit(mask, np.full(mask.shape, 0.5, np.float32)) < 0.5
+    far = mask.astype(np.float32)
+    far[:10] = 1  # the same colour far away says nothing
+    assert color_fit(mask, far) == 1
+    half = mask.astype(np.float32)
+    half[:45] = 0
+    assert color_fit(mask, half) == pytest.approx(0.5)
+    assert color_fit(mask, None) == 0
+    assert color_fit(np.zeros_like(mask), None) == 1
 
 
 def lost_at(truth, frame):

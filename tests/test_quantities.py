@@ -20,7 +20,7 @@ from samflow.video import Video
 TIMES = [0.0, 0.04, 0.12, 0.16, 0.2, 0.32, 0.4, 0.44]
 FIRST = 2
 SPEED = 100.0  # px/s
-PLOTS = {"measures.png", "spread.png", "profiles.png", "box_counts.png", "drift.png"}
+PLOTS = {"measures.png", "spread.png", "profiles.png", "lengths.png", "box_counts.png", "drift.png"}
 
 
 def moving(offset, height):

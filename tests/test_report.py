@@ -157,6 +157,7 @@ def test_numbers_are_those_of_measures_csv(reported):
     columns = [
         "area_mm2",
         "area_fraction",
+        "interface_scale_mm",
         "interface_length_mm",
         "dimension",
         "area_rate_mm2_per_s",
@@ -177,9 +178,10 @@ def test_numbers_are_those_of_measures_csv(reported):
         decimals = len(shown.split(".")[1])
         assert float(shown) == pytest.approx(expected[1], abs=0.5001 * 10**-decimals)
     (heads,) = [t["rows"][0] for t in page.tables if t["caption"].startswith("Mean")]
-    assert [cell["text"] for cell in heads][2:5] == [
+    assert [cell["text"] for cell in heads][2:6] == [
         "areamm²",
         "area fraction",
+        "interface scalemm",
         "interface lengthmm",
     ]
 

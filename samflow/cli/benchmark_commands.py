@@ -99,6 +99,11 @@ def _print_trust(summary: "Summary") -> None:
         )
     for row in summary.bands.to_dict("records"):
         console.print(
-            f"band of {row['quantity']}, {row['group']}: holds the truth on "
+            f"band of {row['quantity']}, {row['band']}, {row['group']}: holds the truth on "
             f"{100 * row['coverage']:.0f} % of the frames"
+        )
+    for row in summary.lengths.to_dict("records"):
+        console.print(
+            f"interface length of {row['strategy']}: within 10 % of the truth at the same scale on "
+            f"{100 * row['within_10_percent']:.0f} % of the frames"
         )

@@ -54,6 +54,14 @@ def measure_command(
             help="A known length in the picture, mm, over its px; without it all is in px.",
         ),
     ] = None,
+    scale_px: Annotated[
+        float | None,
+        typer.Option(
+            "--scale-px",
+            help="Measure interfaces at this scale, px; by default the smallest that the masks "
+            "agree at.",
+        ),
+    ] = None,
     video: Annotated[Path | None, typer.Option(help="The run's video, if it was moved.")] = None,
 ) -> None:
     """Measure the dyes of a run, with units: tables, plots, and a page with all of it.
@@ -64,7 +72,8 @@ def measure_command(
     from samflow.runs import Run
 
     opened = Run(run)
-    tables = {name: m.clip for name, m in measure(opened, mm_per_px, video).items()}
+    measured = measure(opened, mm_per_px, video, scale_px=scale_px)
+    tables = {name: m.clip for name, m in measured.items()}
     print_measures(tables, {r.id: r.name for r in opened.result_regions})
     console.print(f"every frame: {run / 'measures.csv'}, {run / 'drift.csv'}")
     console.print(f"plots: {run / 'plots'}")

@@ -8,6 +8,7 @@ from samflow.cli.app import console
 
 _SHOWN = (
     "area_fraction",
+    "interface_scale",
     "interface_length",
     "dimension",
     "upper_height_mean",

@@ -10,12 +10,13 @@ from tqdm.auto import tqdm
 from samflow.errors import SamflowError
 from samflow.maskio import Track
 from samflow.results.csv_tables import write_table
-from samflow.results.measures import Measures, measure_track, spread
+from samflow.results.measures import MeasureOptions, Measures, measure_track, spread
 from samflow.results.measures.units import length_unit
 from samflow.results.metrics import drift_scores, drift_signs, drift_start
 from samflow.results.plots import (
     plot_box_counts,
     plot_drift,
+    plot_lengths,
     plot_measures,
     plot_profiles,
     plot_spread,
@@ -23,6 +24,7 @@ from samflow.results.plots import (
     with_note,
 )
 from samflow.results.report import Drift, write_report
+from samflow.results.scale_finding import find_trusted_scale
 from samflow.results.scoring import read_scores
 from samflow.runs import Run
 from samflow.video import Video
@@ -32,7 +34,11 @@ _THRESHOLD, _HOLD = 0.35, 3
 
 
 def measure(
-    run: Run, mm_per_px: float | None = None, video_path: str | Path | None = None
+    run: Run,
+    mm_per_px: float | None = None,
+    video_path: str | Path | None = None,
+    *,
+    scale_px: float | None = None,
 ) -> dict[str, Measures]:
     """Measure every strategy of a run; writes tables, plots and a page about it in its folder.
 
@@ -45,6 +51,10 @@ def measure(
     video_path : str or Path, optional
         The video, when it is no longer where the run found it: the times of the frames come
         from it.
+    scale_px : float, optional
+        The scale that interfaces are measured at, in pixels, so that runs can be compared. By
+        default the smallest one from which on the strategies and their colour-sharpened masks
+        agree, see `samflow.results.scale_finding`.
 
     Returns
     -------
@@ -60,27 +70,35 @@ def measure(
 
     Notes
     -----
+    Interface lengths, densities and dimensions are those at the scale; it stands in the column
+    `interface_scale` beside them.
+
     `measures.csv` has one row for each strategy, frame and region: `strategy`, `frame`, `time_s`
     (seconds since the run's first frame, from the video's own timestamps), `region`, then the
     quantities with their units in the column names; an empty cell is a quantity that has no
     value there. `drift.csv` has the rows of `samflow.results.metrics.drift_scores`. In `plots/`:
-    `measures.png` (each strategy over time), `spread.png` (their median and the band from the
-    lowest to the highest, with two strategies or more), `profiles.png` (intermittency over
-    height), `box_counts.png` and `drift.png`. `report.html` holds all of it in one file, with the
-    scores when the run has a `scores.csv`; see `samflow.results.report`.
+    `measures.png` (each strategy over time), `spread.png` (their median, the band from the
+    lowest to the highest, and the likely band, with two strategies or more), `profiles.png`
+    (intermittency over height), `lengths.png` (Richardson: interface length over scale),
+    `box_counts.png` and `drift.png`. `report.html` holds all of it in one file, with the scores
+    when the run has a `scores.csv`; see `samflow.results.report`.
     """
     length_unit(mm_per_px)  # refuses a wrong scale before anything is read
     ids = [region.id for region in run.result_regions]
     if not ids:
         raise SamflowError(f"all regions of {run.folder} are background: nothing to measure.")
     read_scores(run)  # refuses a damaged file before anything is written
+    if scale_px is not None:
+        MeasureOptions(scale_px=scale_px)  # likewise
     tracks = {name: run.finished_track(name) for name in run.strategies}
     clip = run.clip(video_path)
+    trusted = find_trusted_scale(tracks, clip, ids)
+    options = MeasureOptions(scale_px=trusted.scale_px if scale_px is None else scale_px)
     times = clip.timestamps - clip.timestamps[0]
     measures = {}
     for name, track in tracks.items():
         with tqdm(track, unit="frame", desc=f"measure {name}") as shown:
-            measures[name] = measure_track(shown, ids, times, mm_per_px=mm_per_px)
+            measures[name] = measure_track(shown, ids, times, mm_per_px=mm_per_px, options=options)
     drift = _find_drift(tracks, clip, ids)
     keys = ("strategy", "frame", "time_s", "region")
     whole = pd.concat([m.frames.assign(strategy=name) for name, m in measures.items()])
@@ -88,7 +106,7 @@ def measure(
     timed = drift.scores.assign(time_s=drift.scores["frame"].map(dict(enumerate(times))))
     write_table(timed, run.folder / "drift.csv", keys)
     _draw(measures, drift, run)
-    write_report(run, measures, drift, clip)
+    write_report(run, measures, drift, clip, trusted)
     return measures
 
 
@@ -111,6 +129,7 @@ def _draw(measures: dict[str, Measures], drift: Drift, run: Run) -> None:
     figures = {
         "measures": plot_measures(frames, names=names),
         "profiles": plot_profiles({n: m.profiles for n, m in measures.items()}, names=names),
+        "lengths": plot_lengths({n: m.lengths for n, m in measures.items()}, names=names),
         "box_counts": plot_box_counts({n: m.box_counts for n, m in measures.items()}, names=names),
         "drift": plot_drift(
             drift.scores, starts=drift.starts, threshold=drift.threshold, names=names

@@ -88,8 +88,8 @@ def benchmark(out: str | Path, options: BenchmarkOptions | None = None) -> Summa
     -----
     In the folder: `clips/<clip>/` (the film, its truth, its prompts: boxes from the truth),
     `runs/<clip>/` (an ordinary run), `results/<clip>/` (see `samflow.lab.benchmark.evaluation`),
-    and over all clips `benchmark.csv`, `bands.csv`, `drift_correlation.csv`, `benchmark.md` and
-    `plots/`.
+    and over all clips `benchmark.csv`, `bands.csv`, `lengths.csv`, `drift_correlation.csv`,
+    `benchmark.md` and `plots/`.
     """
     options = options or BenchmarkOptions()
     folder = Path(out)

@@ -10,13 +10,13 @@ from samflow.files import replace_folder
 from samflow.maskio import Track
 from samflow.results.csv_tables import write_table
 from samflow.results.measures import (
-    MeasureOptions,
     band_coverage,
     interface_contours,
     interface_length,
 )
 from samflow.results.measures import spread as spread_of
 from samflow.results.metrics import drift_scores, drift_signs, drift_start
+from samflow.results.scale_finding import find_trusted_scale
 from samflow.results.scoring import score
 from samflow.runs import Run
 from samflow.strategies import STRATEGY_NAMES, models_needed
@@ -25,21 +25,31 @@ from samflow.strategies import STRATEGY_NAMES, models_needed
 _DROP, _HOLD = 0.1, 3
 # Contours are slow to follow: the bands look at every fifth frame
 _BAND_STEP = 5
+_TRUTH = "truth"
+_MEASURED = ("area_px2", "interface_length_px")
 
 
 def evaluate(run: Run, truth: Track, folder: Path) -> None:
     """Judge a finished run against its clip's truth; the folder appears complete or not at all.
 
     In it are `scores.csv` (J and F of each strategy, region and frame), `drift.csv` (drift scores
-    without truth, in the group of all strategies and in that of SAM and XMem) and `bands.csv`
-    (how often the spread between strategies holds the true value).
+    without truth, in the group of all strategies and in that of SAM and XMem), `sizes.csv` (area
+    and interface length of each strategy and of the truth, at the scale that the masks say can be
+    trusted, on every fifth frame) and `bands.csv` (how often a band around the strategies holds
+    the true value).
     """
     groups = strategy_groups(run.strategies)
+    ids = [region.id for region in run.result_regions]
     score(run, truth)
+    tracks = {name: run.finished_track(name) for name in run.strategies}
+    scale = find_trusted_scale(tracks, run.clip(), ids).scale_px
+    sizes = {name: _sizes(track, ids, scale) for name, track in (tracks | {_TRUTH: truth}).items()}
     with replace_folder(folder) as part:
         (part / "scores.csv").write_bytes((run.folder / "scores.csv").read_bytes())
         write_table(_drift(run, groups), part / "drift.csv")
-        write_table(_bands(run, truth, groups), part / "bands.csv")
+        joined = pd.concat([table.assign(strategy=name) for name, table in sizes.items()])
+        write_table(joined, part / "sizes.csv", ("strategy", "frame", "region"))
+        write_table(_bands(sizes, groups), part / "bands.csv")
 
 
 def strategy_groups(names: Sequence[str]) -> dict[str, list[str]]:
@@ -122,29 +132,29 @@ def _drift(run: Run, groups: Mapping[str, list[str]]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def _bands(run: Run, truth: Track, groups: Mapping[str, list[str]]) -> pd.DataFrame:
-    """Coverage of the spread for each group with two strategies or more."""
-    ids = [region.id for region in run.result_regions]
-    tables = {name: _sizes(run.finished_track(name), ids) for name in run.strategies}
-    true = _sizes(truth, ids)
-    parts = [
-        band_coverage(spread_of({name: tables[name] for name in names}), true).assign(group=group)
-        for group, names in groups.items()
-        if len(names) > 1
-    ]
-    columns = ["group", "quantity", "region", "coverage", "relative_width", "frames"]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+def _bands(sizes: Mapping[str, pd.DataFrame], groups: Mapping[str, list[str]]) -> pd.DataFrame:
+    """Coverage of both bands for each group with two strategies or more."""
+    columns = ["group", "band", "quantity", "region", "coverage", "relative_width", "frames"]
+    parts = [pd.DataFrame(columns=columns)]
+    for group, names in groups.items():
+        if len(names) > 1:
+            band = spread_of({name: sizes[name] for name in names})
+            for kind, likely in (("between strategies", False), ("likely", True)):
+                held = band_coverage(band, sizes[_TRUTH], likely=likely)
+                parts.append(held.assign(group=group, band=kind))
+    table = pd.concat(parts, ignore_index=True)[columns]
+    return table[table["quantity"].isin(_MEASURED)]
 
 
-def _sizes(track: Track, ids: Sequence[int]) -> pd.DataFrame:
+def _sizes(track: Track, ids: Sequence[int], scale_px: float) -> pd.DataFrame:
     """Area and interface length of each region on every fifth frame."""
-    smoothing = MeasureOptions().smoothing_px
     rows = []
     for frame in range(0, len(track), _BAND_STEP):
         labels = track[frame]
         for region in ids:
             mask = labels == region
-            length = interface_length(interface_contours(mask, smoothing))
+            length = interface_length(interface_contours(mask, scale_px))
             row = {"frame": frame, "time_s": float(frame), "region": region}
-            rows.append(row | {"area_px2": float(mask.sum()), "interface_length_px": length})
+            row |= {"area_px2": float(mask.sum()), "interface_scale_px": scale_px}
+            rows.append(row | {"interface_length_px": length})
     return pd.DataFrame(rows)

@@ -26,6 +26,7 @@ def write_pages(summary: Summary, folder: Path) -> None:
     write_table(summary.table, folder / "benchmark.csv")
     write_table(summary.correlation, folder / "drift_correlation.csv")
     write_table(summary.bands, folder / "bands.csv")
+    write_table(summary.lengths, folder / "lengths.csv")
     write_text(folder / "benchmark.md", benchmark_text(summary))
     plots = folder / "plots"
     baselines = list(summary.table.loc[summary.table["baseline"], "strategy"].unique())
@@ -164,6 +165,7 @@ def _trust_text(summary: Summary) -> list[str]:
     bands = [
         [
             row["group"],
+            row["band"],
             row["quantity"],
             f"{100 * row['coverage']:.0f} %",
             f"{100 * row['relative_width']:.0f} %",
@@ -176,9 +178,31 @@ def _trust_text(summary: Summary) -> list[str]:
         markdown_table(["among", "overall", "within a clip", "within a series"], correlation),
     ]
     if bands:
-        heads = ["among", "quantity", "held", "width of the band", "least held"]
+        heads = ["among", "band", "quantity", "held", "width of the band", "least held"]
         parts += [
-            "How often the band from the lowest to the highest strategy holds the true value:",
+            "How often a band holds the true value: the one from the lowest to the highest "
+            "strategy, and the likely one around it. Interface lengths are those at the clip's "
+            "trusted scale:",
             markdown_table(heads, bands),
         ]
-    return parts
+    return [*parts, *_length_text(summary.lengths)]
+
+
+def _length_text(lengths: pd.DataFrame) -> list[str]:
+    rows = [
+        [
+            row["strategy"],
+            f"{100 * row['within_10_percent']:.0f} %",
+            f"{row['median_ratio']:.2f}",
+            f"{row['lowest_clip']} ({100 * row['lowest_within']:.0f} %)",
+        ]
+        for row in lengths.to_dict("records")
+    ]
+    if not rows:
+        return []
+    low, high = lengths["smallest_scale_px"].min(), lengths["largest_scale_px"].max()
+    return [
+        "Interface length against the true one at the same scale, which the masks themselves told "
+        f"to be trusted ({low:.3g} to {high:.3g} px, by clip): share of frames within 10 %.",
+        markdown_table(["strategy", "within 10 %", "median ratio", "least"], rows),
+    ]

@@ -33,8 +33,8 @@ class Summary:
         One row for each clip and strategy, see `summarise`.
     scores : pandas.DataFrame
         `clip`, `strategy`, `frame`, `region`, `J`, `F`.
-    correlation, bands : pandas.DataFrame
-        See `drift_correlation` and `join_bands`.
+    correlation, bands, lengths : pandas.DataFrame
+        See `drift_correlation`, `join_bands` and `length_errors`.
     failures : mapping of str to str
         Clips that could not be done, and why.
     """
@@ -45,6 +45,7 @@ class Summary:
     scores: pd.DataFrame
     correlation: pd.DataFrame
     bands: pd.DataFrame
+    lengths: pd.DataFrame
     failures: Mapping[str, str]
 
     def run(self) -> Run:
@@ -84,12 +85,12 @@ def summarise(folder: Path, clips: Sequence[BenchmarkClip], failures: Mapping[st
         all strategies of the run), `seconds_per_frame` and `own_seconds_per_frame` (see
         `seconds_per_frame`).
     """
-    scores, drift, bands = (
+    scores, drift, bands, sizes = (
         [
             pd.read_csv(folder / "results" / clip.name / f"{kind}.csv").assign(clip=clip.name)
             for clip in clips
         ]
-        for kind in ("scores", "drift", "bands")
+        for kind in ("scores", "drift", "bands", "sizes")
     )
     rows: list[dict[str, Any]] = []
     for clip, scored, drifted in zip(clips, scores, drift, strict=True):
@@ -103,6 +104,7 @@ def summarise(folder: Path, clips: Sequence[BenchmarkClip], failures: Mapping[st
         scores=joined,
         correlation=drift_correlation(pd.concat(drift, ignore_index=True), joined),
         bands=join_bands(bands),
+        lengths=length_errors(pd.concat(sizes, ignore_index=True)),
         failures=failures,
     )
 
@@ -168,25 +170,70 @@ def _median_spearman(table: pd.DataFrame, keys: list[str]) -> float:
 
 
 def join_bands(bands: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Share of frames of all clips on which the band between strategies holds the true value.
+    """Share of frames of all clips on which a band around the strategies holds the true value.
 
-    One row for each group and quantity: `coverage` and `relative_width` (band over true value),
-    means weighted by frames, `lowest_clip` and `lowest_coverage` (the clip with the lowest
+    One row for each group, band and quantity: `coverage` and `relative_width` (band over true
+    value), means weighted by frames, `lowest_clip` and `lowest_coverage` (the clip with the lowest
     coverage), `frames` (frames times regions looked at).
     """
     table = pd.concat(bands, ignore_index=True)
     rows = []
-    for (group, quantity), part in table.groupby(["group", "quantity"], sort=False):
+    kinds = ["group", "band", "quantity"]
+    for (group, band, quantity), part in table.groupby(kinds, sort=False):
         by_clip = part.groupby("clip", sort=False).apply(_weighted, "coverage")
         rows.append(
             {
                 "group": group,
+                "band": band,
                 "quantity": quantity,
                 "coverage": _weighted(part, "coverage"),
                 "relative_width": _weighted(part, "relative_width"),
                 "lowest_clip": by_clip.idxmin(),
                 "lowest_coverage": by_clip.min(),
                 "frames": int(part["frames"].sum()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def length_errors(sizes: pd.DataFrame) -> pd.DataFrame:
+    """Interface lengths against the true ones at the same scale.
+
+    Parameters
+    ----------
+    sizes : pandas.DataFrame
+        `clip`, `strategy` (one of them "truth"), `frame`, `region`, `interface_scale_px`,
+        `interface_length_px`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each strategy: `strategy`, `within_10_percent` (share of frames and regions
+        whose length is within 10 % of the true one), `median_ratio` (of the length to the true
+        one), `lowest_clip` and `lowest_within` (the clip with the lowest share), `smallest_scale_px` and
+        `largest_scale_px` over the clips, `frames` (frames times regions). Where the truth has no
+        interface at that scale nothing can be said, and the frame does not count.
+    """
+    keys = ["clip", "frame", "region"]
+    length = "interface_length_px"
+    true = sizes[sizes["strategy"] == "truth"][[*keys, length]]
+    joined = sizes[sizes["strategy"] != "truth"].merge(true, on=keys, suffixes=("", "_true"))
+    joined = joined[joined[f"{length}_true"] > 0]
+    joined["ratio"] = joined[length] / joined[f"{length}_true"]
+    joined["within"] = (joined["ratio"] - 1).abs() <= 0.1
+    rows = []
+    for strategy, part in joined.groupby("strategy", sort=False):
+        by_clip = part.groupby("clip", sort=False)["within"].mean()
+        rows.append(
+            {
+                "strategy": strategy,
+                "within_10_percent": part["within"].mean(),
+                "median_ratio": part["ratio"].median(),
+                "lowest_clip": by_clip.idxmin(),
+                "lowest_within": by_clip.min(),
+                "smallest_scale_px": part["interface_scale_px"].min(),
+                "largest_scale_px": part["interface_scale_px"].max(),
+                "frames": len(part),
             }
         )
     return pd.DataFrame(rows)

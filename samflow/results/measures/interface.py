@@ -1,54 +1,102 @@
-"""The interface of a dye: sub-pixel contours, their length, and box counting.
+"""The interface of a dye at a scale: sub-pixel contours, their length, and the Richardson slope.
 
 The interface is where the dye meets anything else inside the frame. The frame's edge is no
 interface, and neither is the border of the fluid when a mask of the fluid is given.
+
+A dye interface has structure down to the finest scale that the camera sees, so it has a length
+only at a scale, as a coast does [1]_ [2]_. Here the mask is coarse-grained to a scale s: it is
+smoothed with a Gaussian, and the level 0.5 is its outline at that scale. The Gaussian's standard
+deviation is s / 1.349, so that s is the width of the thinnest straight thread or gap that is left:
+the middle of a thread of width w becomes erf(w / (2 sqrt(2) sigma)), 0.5 at w = 1.349 sigma.
+
+References
+----------
+.. [1] L. F. Richardson, "The problem of contiguity", General Systems Yearbook 6 (1961): lengths of
+   frontiers against the step they are measured with.
+.. [2] B. B. Mandelbrot, "How long is the coast of Britain?", Science 156 (1967): L ~ s^(1 - D).
 """
 
 import math
+from statistics import NormalDist
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 from skimage.measure import find_contours
 
-# box counts are averaged over this many shifts of the grid along each axis
-_SHIFTS = 4
+Field = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+# width of the thinnest thread left by a Gaussian, in standard deviations
+_WIDTH = 2 * NormalDist().inv_cdf(0.75)
+# the scale of a Gaussian of one pixel: below it the contour becomes the mask's staircase
+FINEST_SCALE_PX = _WIDTH
+# standard deviations below this many cells would be followed by a contour that is too coarse
+_CELLS = 4
+
+
+def interface_scales(size: tuple[int, ...]) -> NDArray[np.float64]:
+    """Scales in pixels for a frame (H, W): sqrt 2 to an eighth of the shorter side, by sqrt 2.
+
+    Examples
+    --------
+    >>> interface_scales((64, 90)).round(2).tolist()
+    [1.41, 2.0, 2.83, 4.0, 5.66, 8.0]
+    """
+    steps = max(1, math.floor(2 * math.log2(max(min(size) / 8, 1)) + 1e-9))
+    return np.asarray(2.0 ** (np.arange(1, steps + 1) / 2))
 
 
 def interface_contours(
-    mask: NDArray[np.bool_], smoothing_px: float = 1.0, fluid: NDArray[np.bool_] | None = None
+    mask: Mask, scale_px: float = FINEST_SCALE_PX, fluid: Mask | None = None
 ) -> list[NDArray[np.float64]]:
-    """Sub-pixel contours of a mask.
+    """Sub-pixel contours of a mask that is coarse-grained to a scale.
 
-    The mask is smoothed with a Gaussian and the level 0.5 is followed by marching squares. The
-    contour of the bare mask would be a staircase, up to 8 % too long.
+    The contour of the bare mask would be a staircase, up to 8 % too long: also the finest scale
+    needs a Gaussian of one pixel.
 
     Parameters
     ----------
     mask : (H, W) array of bool
         The dye.
-    smoothing_px : float
-        Standard deviation of the Gaussian in pixels; 0 for none. Filaments thinner than 1.35
-        standard deviations vanish: those of one pixel with the default.
+    scale_px : float
+        The scale in pixels, see this module; threads and gaps thinner than it vanish, and corners
+        are rounded to it. 0 takes the bare mask. The default is a Gaussian of 1 px.
     fluid : (H, W) array of bool, optional
-        Where there is fluid. Smoothing takes only fluid into account, and contours stop at its
-        border.
+        Where there is fluid. Coarse-graining takes only fluid into account, and contours stop at
+        its border.
 
     Returns
     -------
     list of (N, 2) array of float64
         Points (y, x) of each contour in pixels, integer at pixel centres. A closed contour ends
         where it starts.
+
+    Notes
+    -----
+    Beyond a standard deviation of 8 px, cells of several pixels are averaged first and the contour
+    is followed on them; the variance that the averaging adds is taken off the Gaussian's.
     """
-    field = _smooth(mask.astype(np.float32), smoothing_px)
-    if fluid is not None:
-        share = _smooth(fluid.astype(np.float32), smoothing_px)
-        inside = _smooth((mask & fluid).astype(np.float32), smoothing_px)
-        field = np.divide(inside, share, out=np.zeros_like(inside), where=share > 0)
     if min(mask.shape) < 2:
         return []
-    return list(find_contours(field, 0.5, mask=fluid))
+    sigma = scale_px / _WIDTH
+    step = max(1, int(sigma / _CELLS))
+    # averages over cells of `step` pixels have a variance of their own
+    rest = math.sqrt(max(sigma**2 - (step**2 - 1) / 12, 0.0)) / step
+    if fluid is None:
+        field, inside = _smooth(_cells(mask, step), rest), None
+    else:
+        share = _smooth(_cells(fluid, step), rest)
+        dyed = _smooth(_cells(mask & fluid, step), rest)
+        field = np.divide(dyed, share, out=np.zeros_like(dyed), where=share > 0)
+        inside = _cells(fluid, step) >= 0.5
+    lines = find_contours(field, 0.5, mask=inside)
+    if step == 1:
+        return list(lines)
+    # a ring of cells lies around the frame: contours are cut where the outer pixels' centres are
+    last = np.array(mask.shape) - 1
+    return [np.clip((line - 0.5) * step - 0.5, 0, last) for line in lines]
 
 
 def interface_length(contours: list[NDArray[np.float64]]) -> float:
@@ -56,7 +104,7 @@ def interface_length(contours: list[NDArray[np.float64]]) -> float:
 
     Notes
     -----
-    Errors with the default smoothing, found in the tests: straight lines 0.15 % short to 1.2 %
+    Errors at the finest scale, found in the tests: straight lines 0.15 % short to 1.2 %
     long, by angle, 0.5 % long on average; discs of radius 13 to 150 px within 0.9 %; sines of
     amplitude 10 px and wavelength 100 px, or 40 and 300 px, within 0.6 %. What is small is
     rounded off: a square of 100 px is 0.9 % short, discs of radius 10 px up to 1.4 % and of
@@ -73,139 +121,88 @@ def interface_length(contours: list[NDArray[np.float64]]) -> float:
     return float(sum(np.hypot(*np.diff(line, axis=0).T).sum() for line in contours))
 
 
-def box_sizes(size: tuple[int, ...]) -> NDArray[np.float64]:
-    """Box sizes in pixels for a frame (H, W): from 2 to half the shorter side in steps of sqrt 2.
-
-    Examples
-    --------
-    >>> box_sizes((32, 64)).round(2).tolist()
-    [2.0, 2.83, 4.0, 5.66, 8.0, 11.31, 16.0]
-    """
-    steps = max(0, math.floor(2 * math.log2(max(min(size), 4) / 4) + 1e-9))
-    return np.asarray(2.0 * 2.0 ** (np.arange(steps + 1) / 2))
-
-
-def box_counts(
-    mask: NDArray[np.bool_],
-    sizes: NDArray[np.float64],
-    fluid: NDArray[np.bool_] | None = None,
+def lengths_at_scales(
+    mask: Mask, scales_px: NDArray[np.float64], fluid: Mask | None = None
 ) -> NDArray[np.float64]:
-    """Count the boxes of each size that hold a part of the interface.
+    """Give the interface length at each scale, in pixels.
 
     Parameters
     ----------
     mask : (H, W) array of bool
         The dye.
-    sizes : (S,) array of float
-        Sides of the boxes in pixels, at least 1.
+    scales_px : (S,) array of float
+        Scales in pixels, such as `interface_scales` gives.
     fluid : (H, W) array of bool, optional
-        Where there is fluid; edges between fluid and anything else don't count.
+        Where there is fluid.
 
     Returns
     -------
     (S,) array of float64
-        Mean number of boxes over 4 x 4 shifts of the grid; 0 without an interface.
 
-    Notes
-    -----
-    The interface is taken from the bare mask, as the middles of all pixel edges between dye and
-    anything else: smoothing would hide structure up to ten times its own scale.
+    Examples
+    --------
+    A thread of 3 px is there at a scale of 2 px, and gone at 4 px:
+
+    >>> mask = np.zeros((40, 60), bool)
+    >>> mask[20:23] = True
+    >>> lengths_at_scales(mask, np.array([2.0, 4.0])).round().tolist()
+    [118.0, 0.0]
     """
-    points = _edge_points(mask, fluid)
-    if not len(points):
-        return np.zeros(len(sizes))
-    shifts = np.stack(np.meshgrid(np.arange(_SHIFTS), np.arange(_SHIFTS)), -1).reshape(-1, 1, 2)
-    counts = []
-    for side in sizes:
-        boxes = np.floor(points / side + shifts / _SHIFTS).astype(np.int64)
-        rows, columns = boxes.max(axis=(0, 1)) + 1
-        grids = np.arange(len(shifts))[:, None]
-        codes = (grids * rows + boxes[..., 0]) * columns + boxes[..., 1]
-        counts.append(np.count_nonzero(np.bincount(codes.ravel())) / len(shifts))
-    return np.asarray(counts)
+    return np.array(
+        [interface_length(interface_contours(mask, scale, fluid)) for scale in scales_px]
+    )
 
 
-def local_slopes(sizes: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Local box-counting dimension D(r) = -d log N / d log r at each size.
-
-    Central differences, one-sided at the ends; NaN where N is 0. A range of r where D(r) is flat
-    is where a single dimension means something.
-
-    References
-    ----------
-    .. [1] H. J. Catrakis and P. E. Dimotakis, "Mixing in turbulent jets: scalar measures and
-       isosurface geometry", J. Fluid Mech. 317 (1996): the scale-dependent dimension.
-    """
-    if len(sizes) < 2:
-        return np.full(len(sizes), np.nan)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slopes = -np.gradient(np.log(counts), np.log(sizes))
-    return np.where(counts > 0, slopes, np.nan)
-
-
-def box_dimension(
-    sizes: NDArray[np.float64],
-    counts: NDArray[np.float64],
-    fit_range_px: tuple[float, float],
+def richardson_dimension(
+    scales: NDArray[np.float64], lengths: NDArray[np.float64]
 ) -> tuple[float, float, float]:
-    """Box-counting dimension: D in N(r) ~ r^-D by least squares over a range of box sizes.
+    """Dimension from lengths at scales: D = 1 - slope of log L over log s, by least squares [2]_.
 
     Parameters
     ----------
-    sizes, counts : (S,) array of float
-        What `box_sizes` and `box_counts` return.
-    fit_range_px : tuple of float
-        Smallest and largest box of the fit in pixels, both included.
+    scales, lengths : (S,) array of float
+        Of the range to fit, in the same unit or not.
 
     Returns
     -------
     dimension : float
-        D of the interface in the plane, 1 for a smooth line. NaN when fewer than three sizes lie
-        in the range or there is no interface.
+        1 for a smooth line. NaN with fewer than three scales, or where there is no interface.
     low, high : float
-        Smallest and largest local slope in the range: far apart, D depends on the scale and one
-        number does not describe the interface.
-
-    Notes
-    -----
-    Errors over the default range of `measure_track` (4 px to an eighth of the shorter side), in
-    the tests: Koch snowflake of 1200 px (D = log 4 / log 3 = 1.2619) 0.8 % low, one of 400 px
-    5 % low (its detail ends at the pixel); discs, sines and lines (D = 1) within 1 %, 2 % low
-    where they end at the frame's edge, 4 % low for a diagonal; scattered pixels (D = 2) 5 % low.
-    If a surface cut by the plane is isotropic, its dimension in space is D + 1 [1]_.
+        Smallest and largest 1 - local slope: far apart, D depends on the scale and one number does
+        not describe the interface [3]_.
 
     References
     ----------
-    .. [1] C. M. de Silva, J. Philip, K. Chauhan, C. Meneveau and I. Marusic, "Multiscale geometry
-       and scaling of the turbulent-nonturbulent interface in high Reynolds number boundary
-       layers", Phys. Rev. Lett. 111, 044501 (2013).
+    .. [3] H. J. Catrakis and P. E. Dimotakis, "Mixing in turbulent jets: scalar measures and
+       isosurface geometry", J. Fluid Mech. 317 (1996): the scale-dependent dimension.
+
+    Examples
+    --------
+    >>> scales = np.array([2.0, 4.0, 8.0])
+    >>> [round(value, 6) for value in richardson_dimension(scales, 100 * scales**-0.25)]
+    [1.25, 1.25, 1.25]
     """
-    inside = fit_mask(sizes, fit_range_px)
-    if np.count_nonzero(inside) < 3 or not np.all(counts[inside] > 0):
+    if len(scales) < 3 or not np.all(lengths > 0):
         return math.nan, math.nan, math.nan
-    slopes = local_slopes(sizes, counts)[inside]
-    fit: Any = np.polyfit(np.log(sizes[inside]), np.log(counts[inside]), 1)
-    return -float(fit[0]), float(slopes.min()), float(slopes.max())
+    steps, logs = np.log(scales), np.log(lengths)
+    local = 1 - np.gradient(logs, steps)
+    fit: Any = np.polyfit(steps, logs, 1)
+    return 1 - float(fit[0]), float(local.min()), float(local.max())
 
 
-def fit_mask(sizes: NDArray[np.float64], fit_range_px: tuple[float, float]) -> NDArray[np.bool_]:
-    """Tell which box sizes lie in the fit range, with room for rounding."""
-    low, high = fit_range_px
-    return np.asarray((sizes >= low * 0.999) & (sizes <= high * 1.001))
+def _cells(mask: Mask, step: int) -> Field:
+    """Share of a mask in cells of `step` pixels, with a ring of them around the frame."""
+    if step == 1:
+        return mask.astype(np.float32)
+    height, width = mask.shape
+    filled = np.pad(mask, [(step, step + -height % step), (step, step + -width % step)], "edge")
+    rows, columns = (side // step for side in filled.shape)
+    return np.asarray(filled.reshape(rows, step, columns, step).mean(axis=(1, 3), dtype=np.float32))
 
 
-def _smooth(field: NDArray[np.float32], smoothing_px: float) -> NDArray[np.float32]:
-    if smoothing_px <= 0:
+def _smooth(field: Field, sigma: float) -> Field:
+    if sigma <= 0:
         return field
-    return np.asarray(ndimage.gaussian_filter(field, smoothing_px, mode="nearest"))
-
-
-def _edge_points(mask: NDArray[np.bool_], fluid: NDArray[np.bool_] | None) -> NDArray[np.float64]:
-    down, right = mask[1:] != mask[:-1], mask[:, 1:] != mask[:, :-1]
-    if fluid is not None:
-        down &= fluid[1:] & fluid[:-1]
-        right &= fluid[:, 1:] & fluid[:, :-1]
-    # in coordinates of the frame's corner: the pixel (y, x) covers y to y + 1 and x to x + 1
-    below = np.argwhere(down) + np.array([1.0, 0.5])
-    beside = np.argwhere(right) + np.array([0.5, 1.0])
-    return np.concatenate([below, beside])
+    # the kernel ends where a Gaussian's weight no longer counts in float32 sums
+    side = 2 * math.ceil(4 * sigma) + 1
+    return np.asarray(cv2.GaussianBlur(field, (side, side), sigma, borderType=cv2.BORDER_REPLICATE))

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from samflow.results.measures.interface import box_dimension, box_sizes, fit_mask, local_slopes
+from samflow.results.measures.boxes import box_dimension, box_sizes, fit_mask, local_slopes
+from samflow.results.measures.interface import interface_scales, richardson_dimension
 from samflow.results.measures.measure_options import MeasureOptions
 from samflow.results.measures.profiles import layer_thickness, row_heights
 
@@ -20,6 +21,7 @@ class RegionSums:
     frames: int = 0
     profile: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
     boxes: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
+    lengths: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
     # number, sum and sum of squares of the heights of the upper and the lower edge
     edges: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, 3)))
 
@@ -28,11 +30,13 @@ class RegionSums:
         profile: NDArray[np.float64],
         boxes: NDArray[np.float64],
         edges: tuple[NDArray[np.float64], NDArray[np.float64]],
+        lengths: NDArray[np.float64],
     ) -> None:
-        """Add a frame's profile (H,), box counts (S,) and edge heights."""
+        """Add a frame's profile (H,), box counts (S,), edge heights, and lengths at scales."""
         self.frames += 1
         self.profile = self.profile + profile
         self.boxes = self.boxes + boxes
+        self.lengths = self.lengths + lengths
         self.edges += [(len(edge), edge.sum(), (edge**2).sum()) for edge in edges]
 
     def edge_statistics(self) -> list[tuple[float, float]]:
@@ -56,6 +60,12 @@ def name_dimensions(values: tuple[float, float, float]) -> dict[str, float]:
     return {"dimension": values[0], "dimension_low": values[1], "dimension_high": values[2]}
 
 
+def name_richardson(values: tuple[float, float, float]) -> dict[str, float]:
+    """Name what `richardson_dimension` returns."""
+    names = ("richardson_dimension", "richardson_dimension_low", "richardson_dimension_high")
+    return dict(zip(names, values, strict=True))
+
+
 def clip_table(
     frames: pd.DataFrame,
     sums: dict[int, RegionSums],
@@ -64,7 +74,9 @@ def clip_table(
 ) -> pd.DataFrame:
     """Quantities of the whole clip, one row for each region, lengths in pixels."""
     sizes, limits = box_sizes(size), options.fit_range(size)
-    averaged = ["area", "area_fraction", "interface_length", "interface_density"]
+    averaged = ["area", "area_fraction", "interface_scale", "interface_length", "interface_density"]
+    scales = interface_scales(size)
+    coarse = fit_mask(scales, (options.scale_px, scales[-1]))
     rows: list[dict[str, Any]] = []
     for region, part in sums.items():
         own = frames[frames["region"] == region]
@@ -76,6 +88,7 @@ def clip_table(
                 "duration": own["time"].iloc[-1] - own["time"].iloc[0],
                 **{quantity: float(own[quantity].mean()) for quantity in averaged},
                 **name_dimensions(dimension),
+                **name_richardson(richardson_dimension(scales[coarse], part.lengths[coarse])),
                 **name_heights(*part.edge_statistics()),
                 **layer_thickness(part.profile / part.frames),
             }
@@ -112,6 +125,29 @@ def box_table(
             "boxes": counts,
             "local_slope": local_slopes(sizes, counts),
             "in_fit": fit_mask(sizes, options.fit_range(size)),
+        }
+        tables.append(pd.DataFrame(columns))
+    return pd.concat(tables, ignore_index=True)
+
+
+def length_table(
+    sums: dict[int, RegionSums], size: tuple[int, ...], options: MeasureOptions, whole: int
+) -> pd.DataFrame:
+    """Interface length and density of each region over scale, means over frames.
+
+    `whole` is the area of the frame or of the fluid, px.
+    """
+    scales = interface_scales(size)
+    tables = []
+    for region, part in sums.items():
+        lengths = np.asarray(part.lengths / part.frames)
+        columns = {
+            "region": region,
+            "scale": scales,
+            "interface_length": lengths,
+            "interface_density": lengths / whole,
+            "local_dimension": 1 + local_slopes(scales, lengths),
+            "in_fit": fit_mask(scales, (options.scale_px, scales[-1])),
         }
         tables.append(pd.DataFrame(columns))
     return pd.concat(tables, ignore_index=True)

@@ -5,7 +5,8 @@ scale, and heights upwards from the lower edge of the frame:
 
 - `area`: pixels of the dye, exact for the mask; `area_fraction`: divided by the area of the frame
   (or of the fluid).
-- `interface_length`: sub-pixel contour length (`interface_length` has its errors);
+- `interface_scale`: the scale that the interface is measured at, `MeasureOptions.scale_px`;
+  `interface_length`: sub-pixel contour length at that scale (`interface_length` has its errors);
   `interface_density`: divided by the area of the frame or fluid (arXiv:2411.07463).
 - `dimension`, `dimension_low`, `dimension_high`: see `box_dimension`.
 - `upper_height_mean`, `upper_height_rms`, `lower_...`: the dye's upper and lower edge over the
@@ -31,12 +32,12 @@ from numpy.typing import NDArray
 from samflow.errors import SamflowError
 from samflow.results.lockstep import LabelMaps, lock_step
 from samflow.results.measures.blobs import frame_contact, front_position, holes_and_islands
+from samflow.results.measures.boxes import box_counts, box_dimension, box_sizes
 from samflow.results.measures.interface import (
-    box_counts,
-    box_dimension,
-    box_sizes,
     interface_contours,
     interface_length,
+    interface_scales,
+    lengths_at_scales,
 )
 from samflow.results.measures.measure_options import MeasureOptions
 from samflow.results.measures.profiles import (
@@ -50,6 +51,7 @@ from samflow.results.measures.sums import (
     RegionSums,
     box_table,
     clip_table,
+    length_table,
     name_dimensions,
     name_heights,
     profile_table,
@@ -73,12 +75,16 @@ class Measures:
         `region`, `height`, `intermittency`: the share of dye over height, mean over x and frames.
     box_counts : pandas.DataFrame
         `region`, `box`, `boxes` (mean over frames), `local_slope`, `in_fit`.
+    lengths : pandas.DataFrame
+        `region`, `scale`, `interface_length`, `interface_density` (means over frames),
+        `local_dimension` (1 - local slope of log length over log scale), `in_fit`.
     """
 
     frames: pd.DataFrame
     clip: pd.DataFrame
     profiles: pd.DataFrame
     box_counts: pd.DataFrame
+    lengths: pd.DataFrame
 
 
 def measure_track(
@@ -106,7 +112,7 @@ def measure_track(
         Where there is fluid. Dye outside does not count, shares are those of the fluid, and the
         line where dye meets a wall is no interface. By default the whole frame is fluid.
     options : MeasureOptions, optional
-        Smoothing, fit range, front direction and the like.
+        Scale of the interface, fit range, front direction and the like.
 
     Returns
     -------
@@ -148,11 +154,13 @@ def measure_track(
             row = {"frame": frame, "time": times[position], "region": region}
             rows.append(row | _measure_mask(mask, fluid, options, sums[region]))
     frames = _add_rates(pd.DataFrame(rows), options, options.inflow / scale**2)
+    whole = size[0] * size[1] if fluid is None else int(np.count_nonzero(fluid))
     tables = (
         frames,
         clip_table(frames, sums, size, options),
         profile_table(sums, size),
         box_table(sums, size, options),
+        length_table(sums, size, options, whole),
     )
     return Measures(*(_finish(table, mm_per_px, options, size) for table in tables))
 
@@ -182,16 +190,17 @@ def _measure_mask(
     """Measure one region of one frame, lengths in pixels, and add it to the region's sums."""
     area = np.count_nonzero(mask)
     whole = mask.size if fluid is None else np.count_nonzero(fluid)
-    length = interface_length(interface_contours(mask, options.smoothing_px, fluid))
+    length = interface_length(interface_contours(mask, options.scale_px, fluid))
     sizes = box_sizes(mask.shape)
     counts = box_counts(mask, sizes, fluid)
     dimension = box_dimension(sizes, counts, options.fit_range(mask.shape))
     profile = intermittency(mask, fluid)
     edges = edge_heights(mask)
-    sums.add(profile, counts, edges)
+    sums.add(profile, counts, edges, lengths_at_scales(mask, interface_scales(mask.shape), fluid))
     return {
         "area": area,
         "area_fraction": area / whole,
+        "interface_scale": options.scale_px,
         "interface_length": length,
         "interface_density": length / whole,
         **name_dimensions(dimension),

@@ -33,9 +33,11 @@ QUANTITIES = {
     "duration": Quantity("duration", time=1),
     "area": Quantity("area", 2, symbol="$A$"),
     "area_fraction": Quantity("area fraction"),
+    "interface_scale": Quantity("interface scale", 1, symbol="$s$"),
     "interface_length": Quantity("interface length", 1, symbol="$L$"),
     "interface_density": Quantity("interface density", -1),
     "dimension": Quantity("box dimension", symbol="$D$"),
+    "richardson_dimension": Quantity("Richardson dimension", symbol="$D$"),
     "upper_height_mean": Quantity("upper edge", 1),
     "upper_height_rms": Quantity("upper edge, r.m.s.", 1),
     "lower_height_mean": Quantity("lower edge", 1),
@@ -53,6 +55,7 @@ QUANTITIES = {
     "island_ratio": Quantity("island area ratio"),
     "height": Quantity("height", 1, symbol="$y$"),
     "box": Quantity("box side", 1, symbol="$r$"),
+    "scale": Quantity("scale", 1, symbol="$s$"),
 }
 
 

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from samflow.errors import SamflowError
 from samflow.results.lockstep import LabelMaps, lock_step
+from samflow.results.metrics.color_models import ColorModels, Lab, color_fit
 from samflow.results.metrics.truth import region_similarity
 
 Mask = NDArray[np.bool_]
-# half width in pixels of the bands on both sides of an interface
-_BAND = 3
 
 
 def drift_signs(
@@ -42,17 +41,13 @@ def drift_signs(
         `frame`, `strategy`, `region`
         `agreement` : mean intersection over union with the same region of every other strategy,
             [0, 1]; NaN for a single strategy.
-        `stability` : intersection over union with the same region one frame before, [0, 1]; NaN
-            on the first frame.
-        `image_change` : mean change of the picture since the frame before, within the region and
-            its surroundings, in units of the picture's own standard deviation.
+        `color_fit` : overlap of the region with what its own colours on this frame say, see
+            `samflow.results.metrics.color_models.color_fit`, [0, 1].
+        `first_color_fit` : the same with the colours that the track's labels had on the first
+            frame, in the light of this frame: mean and standard deviation of each channel over
+            the picture are brought to those of the first one.
         `area_jump` : log(A / A of the frame before); infinite when the region appears or vanishes.
         `area_change` : log(A / A of the first frame).
-        `separation` : distance between the mean colours in a band of 3 px inside and outside the
-            interface, in units of the pooled standard deviation (Mahalanobis); NaN without an
-            interface.
-        `color_shift` : distance of the region's mean colour from that on its first frame, relative
-            to the distance between the region and the rest on that frame.
 
     Raises
     ------
@@ -66,99 +61,63 @@ def drift_signs(
             "give the labels of the dyes."
         )
     pictures = iter(images)
-    before: dict[tuple[str, int], Mask] = {}
-    first: dict[tuple[str, int], _First] = {}
-    previous: NDArray[np.float32] | None = None
+    before: dict[str, NDArray[Any]] = {}
+    first: dict[str, _First] = {}
     rows: list[dict[str, Any]] = []
     for frame, maps in lock_step(tracks):
         lab = _lab(next(pictures, None), frame, next(iter(maps.values())).shape)
-        change = None if previous is None else _change(lab, previous)
+        fits = {}
+        for name, labels in maps.items():
+            models = ColorModels.learn(labels, lab)
+            if name not in first:
+                first[name] = _First(labels, lab, models)
+            fits[name] = models.shares(lab), first[name].shares(lab)
         for region in wanted:
             masks = {name: labels == region for name, labels in maps.items()}
             agreement = _agreement(masks)
             for name, mask in masks.items():
-                key = (name, region)
-                if key not in first:
-                    first[key] = _First(mask, lab)
-                start = first[key]
-                row = {"frame": frame, "strategy": name, "region": region}
-                row["agreement"] = agreement[name]
-                row |= _changes(mask, before.get(key), change)
-                row["area_change"] = _log_ratio(mask.sum(), start.area)
-                row["separation"] = separation(mask, lab)
-                row["color_shift"] = start.shift(mask, lab)
-                rows.append(row)
-                before[key] = mask
-        previous = lab
+                own, kept = (color_fit(mask, shares.get(region)) for shares in fits[name])
+                area, old = mask.sum(), before.get(name)
+                rows.append(
+                    {
+                        "frame": frame,
+                        "strategy": name,
+                        "region": region,
+                        "agreement": agreement[name],
+                        "color_fit": own,
+                        "first_color_fit": kept,
+                        "area_jump": math.nan if old is None else _log_ratio(area, old[region]),
+                        "area_change": _log_ratio(area, first[name].areas[region]),
+                    }
+                )
+        before = {name: _areas(labels) for name, labels in maps.items()}
     return pd.DataFrame(rows)
 
 
-def separation(mask: Mask, lab: NDArray[np.float32]) -> float:
-    """Distance of colours across an interface, in units of their pooled standard deviation.
-
-    Parameters
-    ----------
-    mask : (H, W) array of bool
-        A region.
-    lab : (H, W, 3) array of float32
-        The picture in a colour space where distances mean something, such as CIE L*a*b*.
-
-    Returns
-    -------
-    float
-        sqrt(d^T S^-1 d): d is the difference of the mean colours in bands of 3 px inside and
-        outside, S the mean of the two covariances. NaN when a band has fewer than 10 pixels.
-    """
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _BAND + 1, 2 * _BAND + 1))
-    flat = mask.astype(np.uint8)
-    inside = mask & (cv2.erode(flat, kernel, borderValue=1) == 0)
-    outside = (cv2.dilate(flat, kernel, borderValue=0) > 0) & ~mask
-    if min(inside.sum(), outside.sum()) < 10:
-        return math.nan
-    # one row per channel: means over a contiguous axis are ten times as fast
-    a, b = (np.ascontiguousarray(lab[band].T, dtype=np.float64) for band in (inside, outside))
-    pooled = (np.cov(a) + np.cov(b)) / 2
-    difference = a.mean(axis=1) - b.mean(axis=1)
-    # a flat picture has no variance: one unit of the 8-bit scale keeps the inverse finite
-    return float(math.sqrt(difference @ np.linalg.solve(pooled + np.eye(3), difference)))
-
-
 class _First:
-    """What the first frame says about a region: its area and its colour against the rest."""
+    """What the first frame says about a track: the areas of its regions, its colours, the light."""
 
-    def __init__(self, mask: Mask, lab: NDArray[np.float32]) -> None:
-        self.area = int(mask.sum())
-        self.color = _mean_color(lab, mask) if self.area else None
-        self.contrast = 0.0
-        if self.color is not None and not mask.all():
-            self.contrast = float(np.linalg.norm(self.color - _mean_color(lab, ~mask)))
+    def __init__(self, labels: NDArray[Any], lab: Lab, models: ColorModels) -> None:
+        self.areas = _areas(labels)
+        self.models = models
+        self.light = _light(lab)
 
-    def shift(self, mask: Mask, lab: NDArray[np.float32]) -> float:
-        """Distance of the region's mean colour from the first one, in units of the contrast."""
-        if self.color is None or not mask.any():
-            return math.nan
-        distance = np.linalg.norm(_mean_color(lab, mask) - self.color)
-        return float(distance / max(self.contrast, 1.0))
+    def shares(self, lab: Lab) -> dict[int, NDArray[np.float32]]:
+        """Each label's probability by the colours it had, in the light of another frame."""
+        mean, deviation = _light(lab)
+        first_mean, first_deviation = self.light
+        return self.models.shares((lab - mean) * (first_deviation / deviation) + first_mean)
 
 
-def _change(lab: NDArray[np.float32], previous: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Change of each pixel, mean over channels, in units of the picture's standard deviation."""
-    difference = cv2.absdiff(lab, previous).sum(axis=2) / 3
-    # a flat picture changes by what it changes: one unit of the 8-bit scale is the least
-    return np.asarray(difference / max(float(lab.std()), 1.0))
+def _areas(labels: NDArray[Any]) -> NDArray[np.int64]:
+    """Area of each label, (256,) or as many as there are."""
+    return np.asarray(np.bincount(labels.ravel(), minlength=256))
 
 
-def _changes(
-    mask: Mask, before: Mask | None, change: NDArray[np.float32] | None
-) -> dict[str, float]:
-    if before is None or change is None:
-        return dict.fromkeys(("stability", "image_change", "area_jump"), math.nan)
-    near = cv2.dilate((mask | before).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
-    return {
-        "stability": region_similarity(mask, before),
-        "image_change": float(change[near].mean() if near.any() else change.mean()),
-        "area_jump": _log_ratio(mask.sum(), before.sum()),
-    }
+def _light(lab: Lab) -> tuple[Lab, Lab]:
+    """Mean and standard deviation of each channel of a picture, at least one unit of 8 bits."""
+    mean, deviation = cv2.meanStdDev(lab)
+    return mean.ravel().astype(np.float32), np.maximum(deviation.ravel(), 1).astype(np.float32)
 
 
 def _log_ratio(area: int, reference: int) -> float:
@@ -167,10 +126,6 @@ def _log_ratio(area: int, reference: int) -> float:
     if not area or not reference:
         return math.copysign(math.inf, area - reference)
     return math.log(area / reference)
-
-
-def _mean_color(lab: NDArray[np.float32], mask: Mask) -> NDArray[np.float64]:
-    return np.array(cv2.mean(lab, mask.astype(np.uint8))[:3])
 
 
 def _agreement(masks: dict[str, Mask]) -> dict[str, float]:

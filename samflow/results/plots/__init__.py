@@ -12,6 +12,7 @@ dashes.
 from samflow.results.plots.benchmark_plots import plot_benchmark, plot_benchmark_time
 from samflow.results.plots.measure_plots import (
     plot_box_counts,
+    plot_lengths,
     plot_measures,
     plot_profiles,
     plot_spread,
@@ -24,6 +25,7 @@ __all__ = [
     "plot_benchmark_time",
     "plot_box_counts",
     "plot_drift",
+    "plot_lengths",
     "plot_measures",
     "plot_profiles",
     "plot_scores",

@@ -16,6 +16,11 @@ from samflow.results.plots.region_panels import (
 from samflow.results.plots.style import check_tables
 
 _DEFAULT = ("area_fraction", "interface_length", "dimension", "upper_height_mean", "area_rate")
+_BAND = ("time_s", "region", "quantity", "median", "low", "high", "likely_low", "likely_high")
+_SHADES = (
+    ("likely_low", "likely_high", 0.2, "likely"),
+    ("low", "high", 0.45, "lowest to highest"),
+)
 # inches of a quantity's row
 _ROW = 1.0
 _TIME = "time $t$ (s)"
@@ -57,7 +62,7 @@ def plot_spread(
     quantities: Sequence[str] = _DEFAULT,
     names: Mapping[int, str] | None = None,
 ) -> Figure:
-    """Draw the median over strategies with the band from the lowest to the highest.
+    """Draw the median over strategies, the band from the lowest to the highest, the likely band.
 
     Parameters
     ----------
@@ -68,13 +73,14 @@ def plot_spread(
     quantities, names
         As in `plot_measures`.
     """
-    check_tables({"band": band}, ("time_s", "region", "quantity", "median", "low", "high"))
+    check_tables({"band": band}, _BAND)
     rows = _time_rows(pd.DataFrame(columns=band["quantity"].unique()), quantities)
     panels = _time_panels(regions_of([band]), rows, names)
     for column, own, axes in panels.parts(band):
         part = own[own["quantity"] == column]
-        band_of = axes.fill_between(part["time_s"], part["low"], part["high"], linewidth=0)
-        band_of.set(color="#56b4e9", alpha=0.45, label="lowest to highest")
+        for low, high, alpha, label in _SHADES:
+            shade = axes.fill_between(part["time_s"], part[low], part[high], linewidth=0)
+            shade.set(color="#56b4e9", alpha=alpha, label=label)
         axes.plot(part["time_s"], part["median"], color="#0072b2", linewidth=1.3, label="median")
     if truth is not None:
         for column, true, axes in panels.parts(truth):
@@ -120,16 +126,55 @@ def plot_box_counts(
     names : mapping of int to str, optional
         Names of the regions for the titles.
     """
-    check_tables(counts, ("region", "boxes", "local_slope", "in_fit"))
-    first = next(iter(counts.values()))
-    column, unit = column_of(first, "box")
-    rows = {"boxes": ("boxes $N(r)$", 1.6), "local_slope": ("local slope $D(r)$", 1.3)}
-    panels = RegionPanels(regions_of(counts.values()), rows, names, sharey=True)
+    labels = {"boxes": "boxes $N(r)$", "local_slope": "local slope $D(r)$"}
+    return _over_scale(counts, "box", labels, names)
+
+
+def plot_lengths(
+    lengths: Mapping[str, pd.DataFrame],
+    *,
+    names: Mapping[int, str] | None = None,
+) -> Figure:
+    """Draw a Richardson plot: interface length L(s) over scale, and 1 - its local slope, D(s).
+
+    Parameters
+    ----------
+    lengths : mapping of strategy name to pandas.DataFrame
+        `samflow.results.measures.Measures.lengths` of each.
+    names : mapping of int to str, optional
+        Names of the regions for the titles.
+
+    Notes
+    -----
+    The range that is fitted is shaded: it begins at the scale that the interfaces were measured
+    at. Left of it strategies part, because masks lose threads that are finer.
+    """
+    column, unit = column_of(next(iter(lengths.values())), "interface_length")
+    labels = {
+        column: narrow_label("interface_length", unit),
+        "local_dimension": "$D(s) = 1 -$ slope",
+    }
+    return _over_scale(lengths, "scale", labels, names)
+
+
+def _over_scale(
+    tables: Mapping[str, pd.DataFrame],
+    quantity: str,
+    labels: Mapping[str, str],
+    names: Mapping[int, str] | None,
+) -> Figure:
+    """Draw two columns, a size and a dimension, over the logarithm of a scale."""
+    value, dimension = labels
+    check_tables(tables, ("region", *labels, "in_fit"))
+    first = next(iter(tables.values()))
+    column, unit = column_of(first, quantity)
+    rows = {value: (labels[value], 1.6), dimension: (labels[dimension], 1.3)}
+    panels = RegionPanels(regions_of(tables.values()), rows, names, sharey=True)
     for axes in panels.grid.flat:
         axes.set_xscale("log")
     for axes in panels.grid[0]:
         axes.set_yscale("log")
-    drawn = {strategy: table[table["boxes"] > 0] for strategy, table in counts.items()}
+    drawn = {strategy: table[table[value] > 0] for strategy, table in tables.items()}
     panels.lines(drawn, column, marker="o", markersize=2, linewidth=1)
     fitted = first[first["in_fit"]][column]
     for axes in panels.grid.flat if len(fitted) else ():
@@ -139,9 +184,9 @@ def plot_box_counts(
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
     low, high = panels.grid[1, 0].get_ylim()
-    # a line has slope 1: it stays in sight, and noise about it stays small
+    # a line has dimension 1: it stays in sight, and noise about it stays small
     panels.grid[1, 0].set_ylim(min(low, 0.8), max(high, 1.6))
-    return panels.finish(axis_label("box", unit))
+    return panels.finish(axis_label(quantity, unit))
 
 
 def _time_rows(table: pd.DataFrame, quantities: Sequence[str]) -> dict[str, tuple[str, float]]:

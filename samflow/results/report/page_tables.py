@@ -13,6 +13,7 @@ from samflow.results.report.numbers import UNKNOWN, percent, significant, with_d
 _OVER_FRAMES = (
     "area",
     "area_fraction",
+    "interface_scale",
     "interface_length",
     "dimension",
     "area_rate",
@@ -114,9 +115,15 @@ def spread_table(band: pd.DataFrame, names: Mapping[int, str]) -> Table:
             share = width / abs(median) if median else float("nan")
             unit = pretty_unit(band.attrs["units"][column])
             sizes = [(f"{significant(value)} {unit}".rstrip(), value) for value in (median, width)]
-            rows.append((name, title_of(quantity), [*sizes, (percent(share), share)]))
-    caption = "Median over strategies and width of the band, means over frames."
-    return _plain(caption, ("region", "quantity", "median", "band", "band / median"), rows)
+            wide = (own["likely_high"] - own["likely_low"]).mean()
+            likely = wide / abs(median) if median else float("nan")
+            shares = [
+                (percent(value), None if pd.isna(value) else value) for value in (share, likely)
+            ]
+            rows.append((name, title_of(quantity), [*sizes, *shares]))
+    caption = "Median over strategies and width of both bands, means over frames."
+    titles = ("region", "quantity", "median", "band", "band / median", "likely band / median")
+    return _plain(caption, titles, rows)
 
 
 def drift_table(
