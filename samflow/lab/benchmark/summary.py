@@ -210,9 +210,9 @@ def length_errors(sizes: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         One row for each strategy: `strategy`, `within_10_percent` (share of frames and regions
         whose length is within 10 % of the true one), `median_ratio` (of the length to the true
-        one), `lowest_clip` and `lowest_within` (the clip with the lowest share), `smallest_scale_px` and
-        `largest_scale_px` over the clips, `frames` (frames times regions). Where the truth has no
-        interface at that scale nothing can be said, and the frame does not count.
+        one), `lowest_clip` and `lowest_within` (the clip with the lowest share),
+        `smallest_scale_px` and `largest_scale_px` over the clips, `frames` (frames times regions).
+        Where the truth has no interface at that scale, the frame does not count.
     """
     keys = ["clip", "frame", "region"]
     length = "interface_length_px"
