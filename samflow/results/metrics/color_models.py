@@ -1,5 +1,6 @@
 """What a frame's colours say about a label map: how far masks follow from their own colours."""
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -111,13 +112,15 @@ def color_fit(mask: Mask, share: NDArray[np.float32] | None) -> float:
     float
         sum(m p) / sum(m + p - m p), a soft intersection over union, over the region and what is
         nearer than 1/45 of the frame's height: in [0, 1], 1 for colours that tell the region from
-        everything near it, without a pixel on the wrong side. 1 without region and colour, 0
-        without colour.
+        everything near it, without a pixel on the wrong side; 0 without a colour. NaN without a
+        region.
     """
+    if not mask.any():
+        return math.nan
     if share is None:
-        return 0.0 if mask.any() else 1.0
+        return 0.0
     reach = max(1, round(_REACH * mask.shape[0]))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     near = cv2.dilate(mask.astype(np.uint8), kernel) > 0
     inside, around = float(share[mask].sum()), float(share[near].sum())
-    return inside / max(float(mask.sum()) + around - inside, 1e-9)
+    return inside / (float(mask.sum()) + around - inside)

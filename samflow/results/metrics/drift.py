@@ -7,9 +7,9 @@ from samflow.errors import SamflowError
 
 # How much each sign counts: round figures, chosen on seeded validation clips
 _WEIGHTS = {
-    "color_misfit": 0.4,
-    "disagreement": 0.3,
-    "first_color_misfit": 0.2,
+    "disagreement": 0.45,
+    "color_misfit": 0.3,
+    "first_color_misfit": 0.15,
     "area_break": 0.1,
 }
 _COLUMNS = (
@@ -37,13 +37,14 @@ def drift_scores(signs: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         The same rows with four signs, each in [0, 1], and their weighted mean `drift`:
 
-        `color_misfit` (0.4) : 1 - color_fit.
-        `disagreement` (0.3) : 1 - agreement.
-        `first_color_misfit` (0.2) : 1 - first_color_fit.
+        `disagreement` (0.45) : 1 - agreement.
+        `color_misfit` (0.3) : 1 - color_fit.
+        `first_color_misfit` (0.15) : 1 - first_color_fit.
         `area_break` (0.1) : 1 - exp(-a), a being |area_jump| plus how far `area_change` is from
             the median over strategies (from 0 with a single one).
 
-        A sign that is unknown (agreement of a single strategy) leaves its weight to the others.
+        A sign that is unknown (agreement of a single strategy, colours of a region that is gone)
+        leaves its weight to the others.
 
     Raises
     ------

@@ -42,7 +42,7 @@ def drift_signs(
         `agreement` : mean intersection over union with the same region of every other strategy,
             [0, 1]; NaN for a single strategy.
         `color_fit` : overlap of the region with what its own colours on this frame say, see
-            `samflow.results.metrics.color_models.color_fit`, [0, 1].
+            `samflow.results.metrics.color_models.color_fit`, [0, 1]; NaN where it is gone.
         `first_color_fit` : the same with the colours that the track's labels had on the first
             frame, in the light of this frame: mean and standard deviation of each channel over
             the picture are brought to those of the first one.
