@@ -107,6 +107,7 @@ def test_the_command_gives_the_same_bytes_again(measured, monkeypatch, capsys):
     assert "refined" in printed
     assert "lower dye" in printed
     assert "length, mm" in printed
+    assert "Interfaces are measured at a scale of" in printed
     for name in ("measures.csv", "drift.csv", "report.html"):
         assert str(folder / name) in printed
 

@@ -68,6 +68,7 @@ def measure_command(
 
     Scores are on the page when samflow score came first.
     """
+    from samflow.results.measures.trust import scale_sentence
     from samflow.results.run_measures import measure
     from samflow.runs import Run
 
@@ -75,6 +76,7 @@ def measure_command(
     measured = measure(opened, mm_per_px, video, scale_px=scale_px)
     tables = {name: m.clip for name, m in measured.items()}
     print_measures(tables, {r.id: r.name for r in opened.result_regions})
+    console.print(scale_sentence(next(iter(tables.values())).attrs))
     console.print(f"every frame: {run / 'measures.csv'}, {run / 'drift.csv'}")
     console.print(f"plots: {run / 'plots'}")
     console.print(f"report: {run / 'report.html'}")

@@ -8,7 +8,6 @@ from samflow.cli.app import console
 
 _SHOWN = (
     "area_fraction",
-    "interface_scale",
     "interface_length",
     "dimension",
     "upper_height_mean",

@@ -59,7 +59,8 @@ def measure(
     Returns
     -------
     dict of str to Measures
-        The tables of each strategy, see `samflow.results.measures`.
+        The tables of each strategy, see `samflow.results.measures`; their `attrs` also hold
+        `trusted_scale_px` and `scale_agreed`, see `samflow.results.measures.TrustedScale`.
 
     Raises
     ------
@@ -98,7 +99,10 @@ def measure(
     measures = {}
     for name, track in tracks.items():
         with tqdm(track, unit="frame", desc=f"measure {name}") as shown:
-            measures[name] = measure_track(shown, ids, times, mm_per_px=mm_per_px, options=options)
+            measured = measure_track(shown, ids, times, mm_per_px=mm_per_px, options=options)
+        for table in vars(measured).values():
+            table.attrs |= {"trusted_scale_px": trusted.scale_px, "scale_agreed": trusted.agreed}
+        measures[name] = measured
     drift = _find_drift(tracks, clip, ids)
     keys = ("strategy", "frame", "time_s", "region")
     whole = pd.concat([m.frames.assign(strategy=name) for name, m in measures.items()])
@@ -106,7 +110,7 @@ def measure(
     timed = drift.scores.assign(time_s=drift.scores["frame"].map(dict(enumerate(times))))
     write_table(timed, run.folder / "drift.csv", keys)
     _draw(measures, drift, run)
-    write_report(run, measures, drift, clip, trusted)
+    write_report(run, measures, drift, clip)
     return measures
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from samflow.files import write_text
-from samflow.results.measures import Measures, TrustedScale, spread
+from samflow.results.measures import Measures, spread
+from samflow.results.measures.trust import scale_sentence
 from samflow.results.report.media import png_uri, sheet_uri, video_uri
 from samflow.results.report.numbers import percent, significant
 from samflow.results.report.page_tables import (
@@ -44,7 +45,6 @@ def write_report(
     measures: Mapping[str, Measures],
     drift: Drift,
     clip: Video,
-    trusted: TrustedScale,
     max_mb: float = 8.0,
 ) -> Path:
     """Write `report.html` in a run's folder: one page that needs no other file and no network.
@@ -57,8 +57,6 @@ def write_report(
     drift : Drift
     clip : Video
         The frames of the run.
-    trusted : TrustedScale
-        Where lengths agree.
     max_mb : float
         The comparison video is embedded up to this size in MB (10^6 bytes); of a larger one a
         smaller preview.
@@ -88,7 +86,7 @@ def write_report(
         sheet=sheet_uri(run, clip),
         plots={name: png_uri(path) for name, path in plots.items() if path.is_file()},
         glance=_glance(frames, drift, scores, times, names),
-        scale=_scale_sentence(next(iter(frames.values())), trusted),
+        scale=scale_sentence(next(iter(frames.values())).attrs),
         frames_table=frames_table(measures, names),
         clip_table=clip_table(measures, names),
         spread_table=None if band is None else spread_table(band, names),
@@ -144,28 +142,6 @@ def _glance(
             f"Against the truth {means.idxmax()} is best, with a mean J of {means.max():.3f}."
         )
     return sentences
-
-
-def _scale_sentence(frames: pd.DataFrame, trusted: TrustedScale) -> str:
-    """Say what scale the lengths are given at, and how far it can be trusted."""
-    used, per_px = frames.attrs["options"]["scale_px"], frames.attrs["mm_per_px"]
-
-    def named(scale: float) -> str:
-        return f"{scale:.3g} px" + (f" ({significant(scale * per_px)} mm)" if per_px else "")
-
-    text = f"Interfaces are measured at a scale of {named(used)}: thinner threads do not count. "
-    if not trusted.agreed:
-        return text + (
-            f"The strategies and their colour-sharpened masks agree at no scale up to "
-            f"{named(trusted.scale_px)}: interface lengths are not to be trusted."
-        )
-    text += (
-        f"From {named(trusted.scale_px)} on the lengths of all strategies, and of their masks "
-        "sharpened along the colours, are within 8 % of their middle on 80 % of the masks"
-    )
-    if used < trusted.scale_px * 0.999:
-        return text + ": lengths at the smaller scale asked for are not to be trusted."
-    return text + "."
 
 
 def _drift_sentence(drift: Drift, times: Mapping[int, float], names: Mapping[int, str]) -> str:
