@@ -13,6 +13,7 @@ from samflow.results.csv_tables import write_table
 from samflow.results.measures import MeasureOptions, Measures, measure_track, spread
 from samflow.results.measures.units import length_unit
 from samflow.results.metrics import drift_scores, drift_signs, drift_start
+from samflow.results.metrics.drift import DRIFT_HOLD, DRIFT_THRESHOLD
 from samflow.results.plots import (
     plot_box_counts,
     plot_drift,
@@ -29,8 +30,6 @@ from samflow.results.scoring import read_scores
 from samflow.runs import Run
 from samflow.video import Video
 
-# drift above this for so many frames in a row has started
-_THRESHOLD, _HOLD = 0.35, 3
 
 
 def measure(
@@ -124,7 +123,7 @@ def _find_drift(tracks: Mapping[str, Track], clip: Video, ids: list[int]) -> Dri
                 yield image
 
         scores = drift_scores(drift_signs(tracks, counted(), ids))
-    return Drift(scores, drift_start(scores, _THRESHOLD, _HOLD), _THRESHOLD, _HOLD)
+    return Drift(scores, drift_start(scores), DRIFT_THRESHOLD, DRIFT_HOLD)
 
 
 def _draw(measures: dict[str, Measures], drift: Drift, run: Run) -> None:
