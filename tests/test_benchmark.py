@@ -26,7 +26,7 @@ from samflow.lab.benchmark.paired import paired_differences
 from samflow.lab.benchmark.summary import drift_correlation, join_bands
 from samflow.lab.synthetic import HELD_OUT_SEEDS
 from samflow.maskio import Track
-from samflow.results.measures import MeasureOptions, interface_contours, interface_length
+from samflow.results.measures import interface_contours, interface_length
 from samflow.results.metrics import region_similarity
 from samflow.results.plots import plot_benchmark, plot_benchmark_time
 from samflow.runs import Run, RunOptions
@@ -88,8 +88,8 @@ def test_everything_is_written(done, options):
     assert not done.failures
     names = {path.name for path in folder.iterdir()}
     assert names == {
-        "benchmark.json", "benchmark.csv", "bands.csv", "drift_correlation.csv", "benchmark.md",
-        "plots", "clips", "runs", "results",
+        "benchmark.json", "benchmark.csv", "bands.csv", "lengths.csv", "drift_correlation.csv",
+        "benchmark.md", "plots", "clips", "runs", "results",
     }  # fmt: skip
     table = pd.read_csv(folder / "benchmark.csv")
     assert table["clip"].tolist() == ["gentle"] * 4 + ["wall"] * 4
@@ -124,19 +124,37 @@ def test_bands_say_how_often_the_truth_lies_between_the_strategies(done):
     truth = Track(folder / "clips" / "gentle" / "truth")
     run = Run(folder / "runs" / "gentle")
 
+    sizes = pd.read_csv(folder / "results" / "gentle" / "sizes.csv")
+    (scale,) = sizes["interface_scale_px"].unique()
+    assert scale >= 4
+
     def length(labels):
-        contours = interface_contours(labels == 2, MeasureOptions().scale_px)
-        return interface_length(contours)
+        return interface_length(interface_contours(labels == 2, scale))
 
     held = []
     for frame in (0, 5):
         lengths = [length(run.track(name)[frame]) for name in NAMES]
         held.append(min(lengths) <= length(truth[frame]) <= max(lengths))
     bands = pd.read_csv(folder / "results" / "gentle" / "bands.csv")
-    row = bands.query("group == 'all' and quantity == 'interface_length_px' and region == 2")
+    rows = bands.query("group == 'all' and quantity == 'interface_length_px' and region == 2")
+    row = rows[rows["band"] == "between strategies"]
     assert row["coverage"].item() == np.mean(held)
     assert row["frames"].item() == 2
+    likely = rows[rows["band"] == "likely"]
+    assert likely["coverage"].item() >= row["coverage"].item()
+    assert likely["relative_width"].item() > row["relative_width"].item()
     assert set(bands["group"]) == {"all", "SAM and XMem"}
+
+    lengths = done.lengths.set_index("strategy")
+    assert list(lengths.index) == list(NAMES)
+    near = []
+    for clip in ("gentle", "wall"):
+        table = pd.read_csv(folder / "results" / clip / "sizes.csv")
+        wide = table.pivot(
+            index=["frame", "region"], columns="strategy", values="interface_length_px"
+        )
+        near += ((wide["sam"] / wide["truth"] - 1).abs() <= 0.1).tolist()
+    assert lengths.loc["sam", "within_10_percent"] == pytest.approx(np.mean(near))
 
 
 def test_the_winner_is_the_highest_mean(done):

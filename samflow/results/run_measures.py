@@ -31,7 +31,6 @@ from samflow.runs import Run
 from samflow.video import Video
 
 
-
 def measure(
     run: Run,
     mm_per_px: float | None = None,
