@@ -44,7 +44,7 @@ def spread(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     confidence interval: strategies that share a network make the same mistakes, and then the truth
     lies outside. On clips with truth `band_coverage` tells how often a band holds it.
 
-    The likely band is wider. Its half width, around the middle of low and high, is
+    The likely band is that or wider. Its half width, around the middle of low and high, is at least
 
     - for areas: CA (d + L s), d being half the distance from low to high, L the median interface
       length at the scale s: a strip of width s along the interface, where masks say nothing;
@@ -161,7 +161,7 @@ def _with_likely(band: pd.DataFrame) -> pd.DataFrame:
         if name not in rows:
             continue
         low, high = (band.loc[rows[name], end].to_numpy() for end in ("low", "high"))
-        half = factor * ((high - low) / 2 + floor)
+        half = np.maximum(factor * ((high - low) / 2 + floor), (high - low) / 2)
         ends = np.stack([np.maximum((low + high) / 2 - half, 0), (low + high) / 2 + half], axis=1)
         band.loc[rows[name], ["likely_low", "likely_high"]] = ends
         if whole in rows:
