@@ -276,8 +276,9 @@ def test_bands_are_weighted_by_frames():
     bands = [
         pd.DataFrame(
             {
-                "clip": clip, "group": "all", "quantity": "area_px2", "region": [1, 2],
-                "coverage": coverage, "relative_width": [0.1, 0.3], "frames": frames,
+                "clip": clip, "group": "all", "band": "likely", "quantity": "area_px2",
+                "region": [1, 2], "coverage": coverage, "relative_width": [0.1, 0.3],
+                "frames": frames,
             }
         )
         for clip, coverage, frames in (("a", [1.0, 0.5], [4, 4]), ("b", [0.0, 0.5], [1, 1]))
