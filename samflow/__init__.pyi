@@ -17,6 +17,7 @@ from .results.metrics import boundary_measure, region_similarity, score_track, s
 from .results.run_measures import measure
 from .results.scoring import score
 from .results.side_by_side import compare
+from .results.suggesting import suggest
 from .runs import Places, Run, RunOptions, correct, run, segment
 from .sam import Sam, load_sam
 from .strategies import (
@@ -80,6 +81,7 @@ __all__ = [
     "sharpen_labels",
     "show_track",
     "show_video",
+    "suggest",
     "summarise_scores",
     "video_to_frames",
     "write_label_map",

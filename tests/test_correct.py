@@ -11,12 +11,14 @@ import tifffile
 from PIL import Image
 
 from models import save_models
+from samflow.cli import main
 from samflow.errors import SamflowError
 from samflow.lab.demo import write_dye_clip
 from samflow.lab.synthetic import DyeClip
 from samflow.maskio import read_label_map, write_label_map
 from samflow.prompts import Prompts
 from samflow.results.scoring import score
+from samflow.results.side_by_side import compare
 from samflow.runs import Run, RunOptions, correct, run
 from samflow.runs.given_frames import GivenFrame, stretches_between
 from samflow.runs.locking import locked
@@ -410,3 +412,41 @@ def test_stretches_cover_every_frame_that_is_not_corrected_once():
         found = stretches_between([given[i] for i in sorted(given)], 10)
         covered = [frame for stretch in found for frame in stretch.frames]
         assert sorted(covered) == [frame for frame in range(10) if frame not in (2, 5, 6)]
+
+
+def test_a_corrected_copy_leaves_the_run_alone_and_is_compared_with_it(small, truth, tmp_path):
+    before = {path: path.read_bytes() for path in small.folder.rglob("*") if path.is_file()}
+    mended = correct(small, 6, truth(6), out=tmp_path / "mended")
+    assert {p: p.read_bytes() for p in small.folder.rglob("*") if p.is_file()} == before
+    assert set(mended.correction_files) == {6}
+    both = Video(compare([small, mended], tmp_path / "both.mp4"))
+    assert len(both) == FRAMES
+    with pytest.raises(SamflowError, match="mended exists already: choose a new folder"):
+        correct(small, 6, truth(6), out=tmp_path / "mended")
+    with pytest.raises(SamflowError, match="has no frame 99"):
+        correct(small, 99, truth(6), out=tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_the_command_corrects_suggests_and_takes_back(small, truth, capsys):
+    arguments = ["correct", str(small.folder), "--frame", "6"]
+
+    def go(*words):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.argv", ["samflow", *words])
+            with pytest.raises(SystemExit) as end:
+                main()
+        return end.value.code, capsys.readouterr()
+
+    code, said = go("suggest", str(small.folder), "-n", "2")
+    assert code == 0
+    assert said.out.count("frame ") == 2
+    code, said = go(*arguments, "--labels", str(truth(6)))
+    assert (code, said.out.splitlines()[0]) == (0, "corrected frames: 6")
+    code, said = go(*arguments, "--labels", str(truth(7)))
+    assert code == 1
+    assert "frame 6" in said.err
+    assert "has a correction already" in said.err
+    assert go(*arguments)[0] == 2
+    code, said = go(*arguments, "--remove")
+    assert (code, said.out.splitlines()[0]) == (0, "corrected frames: none")

@@ -26,6 +26,7 @@ from samflow.runs.workshop import (
     Places,
     bring_up_to_date,
     check_models,
+    copy_run,
     load_models,
     recorded_options,
 )
@@ -41,6 +42,7 @@ def correct(
     given: str | Path | np.ndarray | Prompts | None,
     *,
     replace: bool = False,
+    out: str | Path | None = None,
     places: Places | None = None,
 ) -> Run:
     """Give a frame's right masks, or take them back, and compute what that changes.
@@ -57,6 +59,9 @@ def correct(
         the label map. None takes the correction of this frame back.
     replace : bool
         Let it take the place of another correction of the same frame.
+    out : str or Path, optional
+        A new folder: correct a copy of the run there and leave the run as it is, so that the two
+        can be compared.
     places : Places, optional
         Where the video and the weights are, when they were moved.
 
@@ -89,6 +94,9 @@ def correct(
     bytes. When the process is killed, the same call goes on.
     """
     places = places or Places()
+    if out is not None:
+        _check(run, frame)
+        run = copy_run(run, Path(out))
     with locked(run.folder):
         run = Run(run.folder)
         _check(run, frame)

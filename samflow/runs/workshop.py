@@ -1,11 +1,14 @@
 """What a run needs to be worked on again: its options, its models, and the work itself."""
 
+import shutil
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from samflow.errors import SamflowError
+from samflow.files import replace_folder
 from samflow.runs.mending import Mender
 from samflow.runs.record import ModelRecord, Run
+from samflow.runs.resuming import locked
 from samflow.runs.run_options import RunOptions
 from samflow.runs.session import RunSession
 from samflow.sam import Sam
@@ -31,6 +34,16 @@ class Places:
     sam: str | None = None
     xmem: str | None = None
     device: str | None = None
+
+
+def copy_run(run: Run, out: Path) -> Run:
+    """Copy a run to a new folder, which appears complete or not at all."""
+    if out.exists():
+        raise SamflowError(f"{out} exists already: choose a new folder, or correct it without out.")
+    with locked(run.folder), replace_folder(out) as part:
+        ignored = shutil.ignore_patterns(".lock", ".state")
+        shutil.copytree(run.folder, part, dirs_exist_ok=True, ignore=ignored)
+    return Run(out)
 
 
 def bring_up_to_date(
