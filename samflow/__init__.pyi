@@ -29,7 +29,7 @@ from .strategies import (
     build_strategies,
 )
 from .video import Video, VideoWriter, video_to_frames
-from .widget import CompareWidget, PromptWidget, show_track
+from .widget import CompareWidget, MendWidget, PromptWidget, show_track
 from .xmem import Tracker, XMem, load_xmem
 
 __version__: str
@@ -37,6 +37,7 @@ __all__ = [
     "CompareWidget",
     "DyeClip",
     "Frame",
+    "MendWidget",
     "Places",
     "PromptOptions",
     "PromptWidget",

@@ -1,5 +1,6 @@
 """Where to correct next: the frames of a run whose right masks are expected to help most."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -58,10 +59,7 @@ def suggest(run: Run, count: int = 3, video_path: str | Path | None = None) -> p
     if count < 1:
         raise SamflowError(f"{count} frames to suggest, expected at least 1.")
     clip = run.clip(video_path)
-    ids = [region.id for region in run.result_regions]
-    tracks = {name: run.finished_track(name) for name in run.strategies}
-    with tqdm(clip, unit="frame", desc="drift") as shown:
-        scores = drift_scores(drift_signs(tracks, shown, ids))
+    scores = run_drift(run, clip)
     drift = scores.groupby("frame")["drift"].mean().to_numpy()
     at = run.record.prompts.frame.index - run.record.video.first
     given = sorted({at, *run.correction_files})
@@ -74,7 +72,21 @@ def suggest(run: Run, count: int = 3, video_path: str | Path | None = None) -> p
     return pd.DataFrame(rows, columns=["frame", "time_s", "drift", "gain"])
 
 
-def picture_path(clip: Video) -> NDArray[np.float64]:
+def run_drift(run: Run, clip: Video) -> pd.DataFrame:
+    """Drift of every strategy, region and frame of a finished run, see `drift_scores`."""
+    ids = [region.id for region in run.result_regions]
+    tracks = {name: run.finished_track(name) for name in run.strategies}
+    with tqdm(total=len(clip), unit="frame", desc="drift") as bar:
+
+        def counted() -> Iterator[NDArray[np.uint8]]:
+            for image in clip:
+                bar.update()
+                yield image
+
+        return drift_scores(drift_signs(tracks, counted(), ids))
+
+
+def picture_path(clip: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
     """How much the picture has changed up to each frame, (T,) float64 from 0 to 1.
 
     The sum, over all steps so far, of the mean absolute difference of the two frames' colours, as
