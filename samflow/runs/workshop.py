@@ -6,9 +6,9 @@ from pathlib import Path
 
 from samflow.errors import SamflowError
 from samflow.files import replace_folder
+from samflow.runs.locking import locked
 from samflow.runs.mending import Mender
 from samflow.runs.record import ModelRecord, Run
-from samflow.runs.resuming import locked
 from samflow.runs.run_options import RunOptions
 from samflow.runs.session import RunSession
 from samflow.sam import Sam
@@ -41,7 +41,7 @@ def copy_run(run: Run, out: Path) -> Run:
     if out.exists():
         raise SamflowError(f"{out} exists already: choose a new folder, or correct it without out.")
     with locked(run.folder), replace_folder(out) as part:
-        ignored = shutil.ignore_patterns(".lock", ".state")
+        ignored = shutil.ignore_patterns(".lock", ".lease", ".state")
         shutil.copytree(run.folder, part, dirs_exist_ok=True, ignore=ignored)
     return Run(out)
 

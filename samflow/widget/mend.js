@@ -1,6 +1,6 @@
 // The page's half of MendWidget: paint the right masks of a frame, and let the others follow.
 
-import { make } from "./dom.js";
+import { listen, make } from "./dom.js";
 import { PaintedLabels } from "./paint.js";
 import { drawFrame } from "./picture.js";
 import { Timeline } from "./timeline.js";
@@ -18,12 +18,9 @@ class MendPage {
     this.old = new PaintedLabels(width, height, this.info.regions);
     Object.assign(this, { erasing: false, radius: 6, last: null, cursor: null, strokes: 0 });
     this.build(root, width, height);
-    this.handlers = [
-      ["change:_view", () => this.takeView()],
-      ["change:_timeline", () => this.timeline.take(model.get("_timeline"))],
-      ["change:_status", () => this.takeStatus()],
-    ];
-    for (const [name, handler] of this.handlers) model.on(name, handler);
+    this.ignore = listen(model, {
+      _view: () => this.takeView(), _timeline: () => this.timeline.take(model.get("_timeline")), _status: () => this.takeStatus(),
+    });
     this.timeline.take(model.get("_timeline"));
     this.takeView();
     this.takeStatus();
@@ -87,7 +84,7 @@ class MendPage {
 
   dispose() {
     this.timeline.dispose();
-    for (const [name, handler] of this.handlers) this.model.off(name, handler);
+    this.ignore();
   }
 
   send(message, buffers) {

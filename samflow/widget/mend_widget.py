@@ -14,7 +14,7 @@ from samflow.errors import SamflowError
 from samflow.maskio import Track, read_label_map
 from samflow.results.suggesting import run_drift, suggest
 from samflow.runs import Places, Run, correct
-from samflow.widget.bundle import bundle
+from samflow.widget.bundling import bundle
 from samflow.widget.frames import jpeg_bytes
 from samflow.widget.status import one_line
 
