@@ -1,6 +1,6 @@
 """A run's comparison video, written in parts that are joined in the end."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -22,6 +22,8 @@ class ComparisonParts:
         For the parts; made with the first frame.
     clip : Video
     record : RunRecord
+    strategies : iterable of str
+        Of the panels: those of the run, or those that it will have.
     watch : Stopwatch
     """
 
@@ -30,10 +32,11 @@ class ComparisonParts:
         folder: Path,
         clip: Video,
         record: RunRecord,
+        strategies: Iterable[str],
         watch: Stopwatch,
     ) -> None:
         self._folder, self._clip, self._watch = folder, clip, watch
-        titles, regions = [TITLES[name] for name in record.strategies], record.prompts.regions
+        titles, regions = [TITLES[name] for name in strategies], record.prompts.regions
         self._comparison = Comparison(clip.size, titles, regions, heading=record.note)
         self._writer: VideoWriter | None = None
 

@@ -176,7 +176,7 @@ class Mender:
 
     def _write_comparison(self) -> None:
         every = self.options.save_every
-        parts = ComparisonParts(self.states, self.clip, self.record, self.watch)
+        parts = ComparisonParts(self.states, self.clip, self.record, self.strategies, self.watch)
         images = iter(self.clip)
         with tqdm(total=len(self.clip), unit="frame", desc="comparison") as bar:
             for begin in range(0, len(self.clip), every):

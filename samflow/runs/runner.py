@@ -37,7 +37,7 @@ class Runner:
         self.strategies = strategies
         self.options = options
         self.watch = Stopwatch()
-        self.comparison = ComparisonParts(self.state_folder, clip, record, self.watch)
+        self.comparison = ComparisonParts(self.state_folder, clip, record, strategies, self.watch)
 
     def go(self, sam: Sam, session: RunSession) -> None:
         """Do all frames that are left, then join the comparison video."""

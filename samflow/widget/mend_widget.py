@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import numpy as np
@@ -13,10 +13,13 @@ import traitlets
 from samflow.errors import SamflowError
 from samflow.maskio import Track, read_label_map
 from samflow.results.suggesting import run_drift, suggest
-from samflow.runs import Places, Run, correct
+from samflow.runs.record import Run
 from samflow.widget.bundling import bundle
 from samflow.widget.frames import jpeg_bytes
 from samflow.widget.status import one_line
+
+if TYPE_CHECKING:
+    from samflow.runs import Places
 
 _FOLDER = Path(__file__).parent
 _STYLES = ("prompt.css", "compare.css", "mend.css")
@@ -65,11 +68,12 @@ class MendWidget(anywidget.AnyWidget):
     _labels = traitlets.Bytes().tag(sync=True)
     _old = traitlets.Bytes().tag(sync=True)
 
-    def __init__(self, run: Run | str | Path, places: Places | None = None) -> None:
+    def __init__(self, run: Run | str | Path, places: "Places | None" = None) -> None:
         self.run = run if isinstance(run, Run) else Run(run)
         self.run.check_finished()
-        self._places = places or Places()
-        self._clip = self.run.clip(self._places.video)
+        self._places = places
+        self._video = None if places is None else places.video
+        self._clip = self.run.clip(self._video)
         self._times = self._clip.timestamps - self._clip.timestamps[0]
         self._painted: dict[int, np.ndarray] = {}
         self._before: tempfile.TemporaryDirectory[str] | None = None
@@ -141,6 +145,8 @@ class MendWidget(anywidget.AnyWidget):
 
     def _mend(self, frame: int, strategy: str, labels: np.ndarray | None) -> None:
         """Correct the run, or take a correction back, and show the frame anew."""
+        from samflow.runs import correct
+
         self._status = {"kind": "busy", "text": f"Carrying on from frame {frame} …"}
         before = tempfile.TemporaryDirectory(prefix="samflow-before-")
         shutil.copytree(self.run.folder / "masks", before.name, dirs_exist_ok=True)
@@ -155,7 +161,7 @@ class MendWidget(anywidget.AnyWidget):
 
     def _suggest(self) -> None:
         self._status = {"kind": "busy", "text": "Looking for the frames that help most …"}
-        table = suggest(self.run, _SUGGESTED, self._places.video)
+        table = suggest(self.run, _SUGGESTED, self._video)
         self._suggested = [int(frame) for frame in table["frame"]]
         self._timeline = {**self._timeline, "suggested": self._suggested}
         listed = ", ".join(map(str, self._suggested))
