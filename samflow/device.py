@@ -1,4 +1,4 @@
-"""Where tensors live: the one place that names cuda, mps and cpu."""
+"""Where tensors live and how precise they are: the one place that names cuda, mps and cpu."""
 
 from typing import TYPE_CHECKING
 
@@ -6,6 +6,9 @@ from samflow.errors import SamflowError
 
 if TYPE_CHECKING:
     import torch
+
+PRECISIONS = ("float32", "bfloat16", "auto")
+"""Names of what networks compute with."""
 
 
 def resolve_device(name: str = "auto") -> "torch.device":
@@ -41,3 +44,43 @@ def resolve_device(name: str = "auto") -> "torch.device":
     if missing_cuda or (device.type == "mps" and not torch.backends.mps.is_available()):
         raise SamflowError(f"device {name!r} is not on this machine: use --device auto or cpu.")
     return device
+
+
+def resolve_precision(name: str, device: "torch.device") -> "torch.dtype":
+    """Turn a precision's name into the type that networks compute with on a device.
+
+    Parameters
+    ----------
+    name : str
+        "float32", "bfloat16", or "auto": bfloat16 where the device multiplies it faster than
+        float32, else float32.
+    device : torch.device
+
+    Returns
+    -------
+    torch.dtype
+
+    Raises
+    ------
+    SamflowError
+        For an unknown name.
+    """
+    import torch
+
+    if name not in PRECISIONS:
+        raise SamflowError(f"precision {name!r} is unknown: expected {', '.join(PRECISIONS)}.")
+    if name == "auto":
+        name = "bfloat16" if _has_bfloat16(device) else "float32"
+    return torch.bfloat16 if name == "bfloat16" else torch.float32
+
+
+def _has_bfloat16(device: "torch.device") -> bool:
+    """Whether a device has instructions for products of bfloat16."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)  # Ampere
+    if device.type == "cpu":
+        known = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+        return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
+    return False

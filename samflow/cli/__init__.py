@@ -6,6 +6,7 @@ import traceback
 from rich.console import Console
 
 from samflow.cli import (  # noqa: F401 - importing them adds their commands
+    bench_commands,
     benchmark_commands,
     film_commands,
     mask_commands,

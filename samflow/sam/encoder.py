@@ -58,15 +58,16 @@ class FastEncoder(nn.Module):
         Parameters
         ----------
         pixels : (1, 3, S, S) Tensor
-            Normalised, padded with zeros to the model's square input.
+            Normalised, padded with zeros to the model's square input; float32.
         input_size : (int, int)
             (H, W) of the frame in it.
 
         Returns
         -------
         (1, C, S / p, S / p) Tensor
-            p is the side of a patch, px.
+            In the encoder's precision; p is the side of a patch, px.
         """
+        pixels = pixels.to(self.encoder.patch_embed.proj.weight)
         if self._positions is None:
             self._positions = [self._look_up(block) for block in self.encoder.blocks]
         height, width = self._live_tokens(input_size)

@@ -8,7 +8,7 @@ import torch
 from segment_anything.modeling import Sam as SamModel
 from segment_anything.utils.transforms import ResizeLongestSide
 
-from samflow.device import resolve_device
+from samflow.device import resolve_device, resolve_precision
 from samflow.errors import SamflowError, check_image
 from samflow.prompts import Prompts, Region
 from samflow.sam.architecture import architecture_from_state_dict, build_sam
@@ -46,13 +46,22 @@ class Sam:
         "auto", "cpu", "cuda", "cuda:1", "mps".
     name, sha256 : str
         What the weights are called and their hash, for the record of a run.
+    precision : str
+        "float32", "bfloat16", or "auto" (see `samflow.device.resolve_precision`): what the image
+        encoder computes with. Embeddings, prompts and masks are float32.
     """
 
     def __init__(
-        self, model: SamModel, device: str = "auto", name: str = "", sha256: str = ""
+        self,
+        model: SamModel,
+        device: str = "auto",
+        name: str = "",
+        sha256: str = "",
+        precision: str = "float32",
     ) -> None:
         self.device = resolve_device(device)
         self.model = model.to(self.device).eval()
+        self.model.image_encoder.to(resolve_precision(precision, self.device))
         self.name = name
         self.sha256 = sha256
         self._resize = ResizeLongestSide(self.image_size)
@@ -92,6 +101,15 @@ class Sam:
             For another shape or dtype, or an image so narrow that nothing of it is left at the
             model's input size.
         """
+        pixels, input_size = self.to_pixels(image)
+        features = self._encoder(self.model.preprocess(pixels), input_size)
+        return Embedding(features.float(), input_size, image.shape[:2])
+
+    def to_pixels(self, image: np.ndarray) -> tuple[torch.Tensor, tuple[int, int]]:
+        """Resize a frame to the model's input size: pixels (1, 3, h, w) uint8, and (h, w).
+
+        Raises SamflowError as `embed` does.
+        """
         image = np.asarray(image)
         check_image(image)
         height, width = image.shape[:2]
@@ -101,9 +119,8 @@ class Sam:
                 f"{self.image_size} px: crop it."
             )
         resized = self._resize.apply_image(image)
-        pixels = torch.as_tensor(resized, device=self.device).permute(2, 0, 1)[None]  # (1, 3, h, w)
-        features = self._encoder(self.model.preprocess(pixels), resized.shape[:2])
-        return Embedding(features, resized.shape[:2], (height, width))
+        pixels = torch.as_tensor(resized, device=self.device).permute(2, 0, 1)[None]
+        return pixels, resized.shape[:2]
 
     @torch.inference_mode()
     def predict(
@@ -255,7 +272,9 @@ def _point_arrays(
     return np.array(points, float), np.array(labels, int)
 
 
-def load_sam(name_or_file: str | Path = "vit_h", device: str = "auto") -> Sam:
+def load_sam(
+    name_or_file: str | Path = "vit_h", device: str = "auto", precision: str = "float32"
+) -> Sam:
     """Load a SAM checkpoint by name or from a file.
 
     Parameters
@@ -264,6 +283,8 @@ def load_sam(name_or_file: str | Path = "vit_h", device: str = "auto") -> Sam:
         "vit_b", "vit_l", "vit_h" (fetched on first use), "demo" (in the package), or a file.
     device : str
         "auto" takes cuda, else mps, else cpu.
+    precision : str
+        "float32", "bfloat16", "auto": of the image encoder.
 
     Returns
     -------
@@ -284,4 +305,4 @@ def load_sam(name_or_file: str | Path = "vit_h", device: str = "auto") -> Sam:
         raise SamflowError(
             f"{checkpoint.path} does not fit the official SAM: {first} Use an official checkpoint."
         ) from None
-    return Sam(model, device, checkpoint.name, checkpoint.sha256)
+    return Sam(model, device, checkpoint.name, checkpoint.sha256, precision)

@@ -13,6 +13,11 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 
+def _relu(fresh: Tensor) -> Tensor:
+    """Rectify a tensor that nobody else looks at, in place."""
+    return F.relu(fresh, inplace=True)
+
+
 def stage(
     block: type[BasicBlock | Bottleneck], inner: int, middle: int, count: int, stride: int
 ) -> nn.Sequential:
@@ -45,7 +50,7 @@ class GroupResBlock(nn.Module):
 
     def forward(self, g: Tensor) -> Tensor:
         """(B, N, inner, h, w) -> (B, N, outer, h, w)."""
-        out = self.conv2(F.relu(self.conv1(F.relu(g))))
+        out = self.conv2(_relu(self.conv1(F.relu(g))))
         return out + (g if self.downsample is None else self.downsample(g))
 
 
@@ -88,18 +93,41 @@ class CBAM(nn.Module):
         return self.SpatialGate(self.ChannelGate(x))
 
 
+class JointResBlock(GroupResBlock):
+    """The group residual block on image features and a group, as if they were concatenated.
+
+    A convolution of concatenated channels is the sum of two convolutions: that of the image
+    features, the same for all objects, is done once.
+    """
+
+    def forward(self, x: Tensor, g: Tensor) -> Tensor:  # type: ignore[override]
+        """(B, Cx, h, w) and (B, N, Cg, h, w), Cx + Cg = inner -> (B, N, outer, h, w)."""
+        out = self.conv2(_relu(_joint(self.conv1, F.relu(x), F.relu(g))))
+        return out + _joint(self.downsample, x, g)
+
+
+def _joint(conv: nn.Conv2d | None, x: Tensor, g: Tensor) -> Tensor:
+    """Convolve the concatenation of x, repeated for every object, and g."""
+    if conv is None:
+        return torch.cat([x[:, None].expand(-1, g.shape[1], -1, -1, -1), g], 2)
+    of_image, of_group = conv.weight.split([x.shape[1], g.shape[2]], 1)
+    shared = F.conv2d(x, of_image, conv.bias, padding=conv.padding)
+    own = F.conv2d(g.flatten(0, 1), of_group, padding=conv.padding)
+    return own.unflatten(0, g.shape[:2]) + shared[:, None]
+
+
 class FeatureFusion(nn.Module):
     """Join image features, the same for all objects, with features of each object."""
 
     def __init__(self, image_channels: int, group_channels: int, outer: int) -> None:
         super().__init__()
-        self.block1 = GroupResBlock(image_channels + group_channels, outer)
+        self.block1 = JointResBlock(image_channels + group_channels, outer)
         self.attention = CBAM(outer)
         self.block2 = GroupResBlock(outer, outer)
 
     def forward(self, x: Tensor, g: Tensor) -> Tensor:
         """(B, Cx, h, w) and (B, N, Cg, h, w) -> (B, N, outer, h, w)."""
-        g = self.block1(torch.cat([x[:, None].expand(-1, g.shape[1], -1, -1, -1), g], 2))
+        g = self.block1(x, g)
         gated = self.attention(g.flatten(0, 1)).unflatten(0, g.shape[:2])
         return self.block2(g + gated)
 
@@ -120,7 +148,8 @@ class HiddenCell(nn.Module):
 
     def update(self, g: Tensor, hidden: Tensor) -> Tensor:
         """(B, N, inner, h, w) and the state (B, N, CH, h, w) -> the next state, same shape."""
-        forget, update, candidate = self.transform(torch.cat([g, hidden], 2)).chunk(3, dim=2)
+        gates = self.transform(torch.cat([g, hidden.to(g)], 2)).to(hidden)
+        forget, update, candidate = gates.chunk(3, dim=2)
         update = torch.sigmoid(update)
         return torch.sigmoid(forget) * hidden * (1 - update) + update * torch.tanh(candidate)
 

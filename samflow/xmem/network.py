@@ -64,7 +64,7 @@ class KeyEncoder(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(B, 3, H, W) normalised -> f16, f8, f4."""
-        x = F.max_pool2d(F.relu(self.bn1(self.conv1(image))), 3, 2, 1)
+        x = F.max_pool2d(F.relu(self.bn1(self.conv1(image)), inplace=True), 3, 2, 1)
         f4 = self.res2(x)
         f8 = self.layer2(f4)
         return self.layer3(f8), f8, f4
@@ -104,7 +104,7 @@ class ValueEncoder(nn.Module):
         others = masks.sum(1, keepdim=True) - masks
         images = image[:, None].expand(-1, masks.shape[1], -1, -1, -1)
         x = torch.cat([images, masks[:, :, None], others[:, :, None]], 2).flatten(0, 1)
-        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
+        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x)), inplace=True), 3, 2, 1)
         x = self.layer3(self.layer2(self.layer1(x)))
         return self.fuser(f16, x.unflatten(0, masks.shape[:2]))
 
@@ -128,14 +128,16 @@ class Decoder(nn.Module):
         self, features: ImageFeatures, readout: Tensor, hidden: Tensor, update_hidden: bool
     ) -> tuple[Tensor, Tensor]:
         """Readout (B, N, CV, h, w), state -> logits (B, N, 16 h, 16 w), the next state."""
-        g16 = self.fuser(features.f16, torch.cat([readout, hidden], 2))
+        g16 = self.fuser(features.f16, torch.cat([readout, hidden], 2).to(features.f16))
         g8 = self.up_16_8(features.f8, g16)
         g4 = self.up_8_4(features.f4, g8)
         logits = self.pred(F.relu(g4.flatten(0, 1)))
         if update_hidden and self.hidden_update is not None:
             g4 = torch.cat([g4, logits.unflatten(0, g4.shape[:2])], 2)
             hidden = self.hidden_update(g16, g8, g4, hidden)
-        logits = F.interpolate(logits, scale_factor=4.0, mode="bilinear", align_corners=False)
+        logits = F.interpolate(
+            logits.float(), scale_factor=4.0, mode="bilinear", align_corners=False
+        )
         return logits[:, 0].unflatten(0, readout.shape[:2]), hidden
 
 
@@ -192,14 +194,19 @@ class XMem(nn.Module):
         """Where the parameters live."""
         return self.decoder.pred.weight.device
 
+    @property
+    def precision(self) -> torch.dtype:
+        """Of the encoders and the decoder; keys, values and sensory memory are float32."""
+        return self.decoder.pred.weight.dtype
+
     def normalise(self, image: Tensor) -> Tensor:
         """RGB (..., 3, H, W) in [0, 1] -> ImageNet's zero mean and unit deviation."""
         return (image - self.get_buffer("mean")) / self.get_buffer("std")
 
     def encode_key(self, image: Tensor) -> ImageFeatures:
         """Encode normalised images (B, 3, H, W); H and W multiples of 16."""
-        f16, f8, f4 = self.key_encoder(image)
-        key, shrinkage, selection = self.key_proj(f16)
+        f16, f8, f4 = self.key_encoder(image.to(self.precision))
+        key, shrinkage, selection = self.key_proj(f16.float())
         return ImageFeatures(key, shrinkage, selection, f16, f8, f4)
 
     def encode_value(
@@ -225,11 +232,11 @@ class XMem(nn.Module):
         value : (B, N, CV, h, w) Tensor
         hidden : (B, N, CH, h, w) Tensor
         """
-        value = self.value_encoder(image, f16, masks)
+        value = self.value_encoder(image.to(f16), f16, masks.to(f16))
         reinforce = self.value_encoder.hidden_reinforce
         if deep_update and reinforce is not None:
             hidden = reinforce(value, hidden)
-        return value, hidden
+        return value.float(), hidden
 
     def segment(
         self, features: ImageFeatures, readout: Tensor, hidden: Tensor, update_hidden: bool = True

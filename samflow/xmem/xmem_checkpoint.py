@@ -6,9 +6,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from samflow.device import resolve_device
+from samflow.device import resolve_device, resolve_precision
 from samflow.errors import SamflowError
 from samflow.weights import load_checkpoint, waiting
+from samflow.xmem.folding import prepare
 from samflow.xmem.network import XMem
 
 
@@ -65,7 +66,7 @@ def xmem_from_state_dict(state_dict: Mapping[str, Tensor], source: str = "checkp
     return network.eval()
 
 
-def load_xmem(name_or_file: str | Path, device: str = "auto") -> XMem:
+def load_xmem(name_or_file: str | Path, device: str = "auto", precision: str = "float32") -> XMem:
     """Load XMem by name ("demo", "XMem", "XMem-s012") or from a checkpoint file.
 
     Parameters
@@ -74,11 +75,13 @@ def load_xmem(name_or_file: str | Path, device: str = "auto") -> XMem:
         A name of the registry, or the path of any XMem checkpoint; sizes are read off the file.
     device : str
         "auto" (cuda, mps, cpu) or a torch device.
+    precision : str
+        "float32", "bfloat16", or "auto"; see `samflow.device.resolve_precision`.
 
     Returns
     -------
     XMem
-        In evaluation mode, without gradients.
+        For tracking alone: without gradients, its batch norms folded into the convolutions.
 
     Raises
     ------
@@ -90,7 +93,4 @@ def load_xmem(name_or_file: str | Path, device: str = "auto") -> XMem:
         network = xmem_from_state_dict(checkpoint.state_dict, str(checkpoint.path))
     network.name, network.sha256 = checkpoint.name, checkpoint.sha256
     target = resolve_device(device)
-    if target.type == "cpu":
-        # oneDNN's own layout: a tenth faster
-        network = network.to(memory_format=torch.channels_last)
-    return network.requires_grad_(False).to(target)
+    return prepare(network, target, resolve_precision(precision, target))

@@ -24,9 +24,11 @@ from samflow.lab.training.clip_bank import BankRecipe, ClipBank, build_bank
 from samflow.lab.training.loop import Schedule, save_weights, train_network, training_parser
 from samflow.lab.training.sequences import Sampler, Stage
 from samflow.lab.training.xmem_evaluation import LOOKS, evaluate
+from samflow.weights import load_checkpoint
 from samflow.xmem import load_xmem
 from samflow.xmem.network import ImageFeatures, XMem, soft_aggregate
 from samflow.xmem.reading import similarity
+from samflow.xmem.xmem_checkpoint import xmem_from_state_dict
 
 BANK = BankRecipe(
     simulations=200, first_seed=TRAINING_SEEDS.start + 500_000, shots=1, looks=2, frames=26
@@ -201,7 +203,8 @@ def _train_worker(options: argparse.Namespace) -> None:
     torch.manual_seed(options.seed)
     network = small_xmem()
     if options.start is not None:
-        network = load_xmem(options.start, device="cpu").requires_grad_(True)
+        weights = load_checkpoint(options.start, kind="xmem").state_dict
+        network = xmem_from_state_dict(weights, options.start)
     schedule = Schedule(options.steps, options.minutes, averaging=0.995, largest_gradient=3.0)
     train(network, build_bank(options.bank, BANK), schedule, options.seed, options.out)
 

@@ -1,0 +1,117 @@
+"""All four strategies of a run beside the plain way of doing the method."""
+
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+
+from samflow.lab.demo import write_dye_clip
+from samflow.lab.speed.xmem_speed import PlainXMem
+from samflow.lab.synthetic import DyeClip
+from samflow.prompts import Prompts
+from samflow.runs import Run, RunOptions, run
+from samflow.sam import Embedding, Sam, load_sam
+from samflow.strategies import STRATEGY_NAMES, Frame, refine_labels, segment_first_frame
+from samflow.video import Video
+from samflow.weights import load_checkpoint
+from samflow.xmem.xmem_checkpoint import xmem_from_state_dict
+
+# stages of a run that are no model's
+_AROUND = ("decode", "overlay", "write")
+
+
+class OfficialSam(Sam):
+    """A Sam that encodes with the official class."""
+
+    @torch.inference_mode()
+    def embed(self, image: np.ndarray) -> Embedding:
+        """Encode one frame as `segment_anything.SamPredictor.set_image` does."""
+        pixels, input_size = self.to_pixels(image)
+        features = self.model.image_encoder(self.model.preprocess(pixels))
+        return Embedding(features, input_size, image.shape[:2])
+
+
+def run_row(frames: int, size: tuple[int, int], device: str) -> dict[str, Any]:
+    """Time `samflow run` with all four strategies and the method done the plain way.
+
+    Parameters
+    ----------
+    frames : int
+        Of a dye clip, with the demo weights in float32.
+    size : (int, int)
+        (H, W) of the clip, px.
+    device : str
+
+    Returns
+    -------
+    dict
+        `seconds`, `reference_seconds`; `around`: the share of the run's time that is no model's;
+        `error`: the largest share of pixels in which a strategy's label map differs.
+
+    Notes
+    -----
+    The plain way: XMem over the clip, then each of the three strategies that use SAM, one after the
+    other, each encoding its own frames with the official class. It writes and draws nothing. Both
+    load their models within the time.
+    """
+    with TemporaryDirectory() as folder:
+        clip_folder, run_folder = Path(folder) / "clip", Path(folder) / "run"
+        prompts = write_dye_clip(clip_folder, DyeClip(3, size, frames))
+        video = Video(clip_folder / "clip.mp4")
+        options = RunOptions(sam="demo", xmem="demo", device=device)
+        begin = time.perf_counter()
+        finished = run(clip_folder / "clip.mp4", prompts, run_folder, options)
+        seconds = time.perf_counter() - begin
+        begin = time.perf_counter()
+        plain = plain_method(video, prompts, device)
+        reference = time.perf_counter() - begin
+        return {
+            "what": "all four strategies",
+            "precision": "float32",
+            "seconds": seconds / frames,
+            "reference_seconds": reference / frames,
+            "around": _share_around(finished),
+            "error": _largest_difference(finished, plain, prompts),
+        }
+
+
+def plain_method(video: Video, prompts: Prompts, device: str) -> dict[str, list[np.ndarray]]:
+    """Label maps of the four strategies, each made by itself from the video's frames."""
+    sam = OfficialSam(load_sam("demo", device).model, device)
+    checkpoint = load_checkpoint("demo", kind="xmem")
+    network = xmem_from_state_dict(checkpoint.state_dict).to(sam.device)
+    first = segment_first_frame(sam, Frame(video[0]), prompts)
+    tracker, ids = PlainXMem(network), np.array([0, *prompts.ids], np.uint8)
+    ids = ids[np.isin(ids, [0, *np.unique(first)])]
+    results: dict[str, list[np.ndarray]] = {name: [] for name in STRATEGY_NAMES}
+    for index, image in enumerate(video):
+        likeliest = tracker.step(image, None if index else first).argmax(0)
+        results["xmem"].append(ids[likeliest])
+    latest = first
+    for image in video:
+        latest = refine_labels(sam, Frame(image), latest)
+        results["sam"].append(latest)
+    for name in ("refined", "refined-box"):
+        for image, labels in zip(video, results["xmem"], strict=True):
+            results[name].append(refine_labels(sam, Frame(image), labels, name == "refined"))
+    return results
+
+
+def _share_around(finished: Run) -> float:
+    seconds = finished.record.seconds
+    return sum(seconds.get(stage, 0.0) for stage in _AROUND) / sum(seconds.values())
+
+
+def _largest_difference(
+    finished: Run, plain: dict[str, list[np.ndarray]], prompts: Prompts
+) -> float:
+    """Largest share of pixels that differ, over strategies and frames."""
+    background = prompts.background_ids
+    return max(
+        float((np.where(np.isin(labels, background), 0, labels) != finished.track(name)[i]).mean())
+        for name, tracked in plain.items()
+        for i, labels in enumerate(tracked)
+    )
