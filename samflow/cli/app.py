@@ -58,6 +58,9 @@ XMemName = Annotated[
     typer.Option("--xmem", help="XMem, XMem-s012 (fetched on first use), demo, or a file."),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Precision = Annotated[
+    str, typer.Option(help="float32, bfloat16, or auto: bfloat16 where it is faster.")
+]
 UsePoints = Annotated[
     bool, typer.Option("--points/--no-points", help="Prompt with points besides the boxes.")
 ]

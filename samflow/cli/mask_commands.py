@@ -10,6 +10,7 @@ from samflow.cli.app import (
     AcceptFrame,
     Device,
     MaxHoleArea,
+    Precision,
     PromptsFile,
     SamName,
     UsePoints,
@@ -104,6 +105,7 @@ def run_command(
     sam: SamName = "vit_h",
     xmem: XMemName = "XMem",
     device: Device = "auto",
+    precision: Precision = "float32",
     start: Annotated[
         str | None, typer.Option(help="mm:ss or seconds; default the prompts' frame.")
     ] = None,
@@ -146,6 +148,7 @@ def run_command(
         sam=sam,
         xmem=xmem,
         device=device,
+        precision=precision,
         start=None if start is None else parse_time(start),
         end=None if end is None else parse_time(end),
         accept_frame=accept_frame,

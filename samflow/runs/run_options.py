@@ -19,6 +19,9 @@ class RunOptions:
         Registry name or file of the weights.
     device : str
         "auto", "cpu", "cuda", "mps".
+    precision : str
+        What the networks compute with: "float32", "bfloat16", or "auto" (bfloat16 where the device
+        multiplies it faster). `run.json` has the one that was taken.
     start, end : float, optional
         Part of the video, in seconds. By default it starts at the prompts' frame.
     accept_frame : bool
@@ -38,6 +41,7 @@ class RunOptions:
     sam: str = "vit_h"
     xmem: str = "XMem"
     device: str = "auto"
+    precision: str = "float32"
     start: float | None = None
     end: float | None = None
     accept_frame: bool = False

@@ -38,18 +38,18 @@ class RunSession:
         if self.on_frame is not None:
             self.on_frame(done, total)
 
-    def sam(self, name: str, device: str) -> Sam:
+    def sam(self, name: str, device: str, precision: str = "float32") -> Sam:
         """Give a SAM by registry name or file, as `load_sam` does."""
-        return self._load(load_sam, name, device)
+        return self._load(load_sam, name, device, precision)
 
-    def xmem(self, name: str, device: str) -> XMem:
+    def xmem(self, name: str, device: str, precision: str = "float32") -> XMem:
         """Give an XMem by registry name or file, as `load_xmem` does."""
-        return self._load(load_xmem, name, device)
+        return self._load(load_xmem, name, device, precision)
 
-    def _load(self, load: Callable[[str, str], _Model], name: str, device: str) -> _Model:
-        key = (load, name, device, *_stamp(Path(name)))
+    def _load(self, load: Callable[..., _Model], name: str, *how: str) -> _Model:
+        key = (load, name, *how, *_stamp(Path(name)))
         if key not in self._loaded:
-            self._loaded[key] = load(name, device)
+            self._loaded[key] = load(name, *how)
         return self._loaded[key]  # type: ignore[return-value]  # one kind for each `load`
 
 

@@ -3,8 +3,10 @@
 import math
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from samflow.device import resolve_device, resolve_precision
 from samflow.errors import SamflowError
 from samflow.prompts import Prompts
 from samflow.runs.corrections import add_prompts, check_prompts_given
@@ -75,6 +77,8 @@ def run(
     shared: `xmem` is also what the strategies that refine XMem wait for.
     """
     options = options or RunOptions()
+    precision = resolve_precision(options.precision, resolve_device(options.device))
+    options = replace(options, precision=str(precision).removeprefix("torch."))
     folder = Path(out)
     check_strategy_names(options.strategies)
     check_run_folder(folder, resume)

@@ -74,9 +74,10 @@ def recorded_options(run: Run, places: Places) -> RunOptions:
 def load_models(options: RunOptions, session: RunSession | None = None) -> tuple[Sam, XMem | None]:
     """SAM, and XMem when a strategy needs it; a session's own where it has them already."""
     session = session or RunSession()
-    sam = session.sam(options.sam, options.device)
-    needed = "xmem" in models_needed(options.strategies)
-    return sam, session.xmem(options.xmem, options.device) if needed else None
+    sam = session.sam(options.sam, options.device, options.precision)
+    if "xmem" not in models_needed(options.strategies):
+        return sam, None
+    return sam, session.xmem(options.xmem, options.device, options.precision)
 
 
 def check_models(run: Run, sam: Sam, network: XMem | None) -> None:

@@ -13,11 +13,6 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 
-def _relu(fresh: Tensor) -> Tensor:
-    """Rectify a tensor that nobody else looks at, in place."""
-    return F.relu(fresh, inplace=True)
-
-
 def stage(
     block: type[BasicBlock | Bottleneck], inner: int, middle: int, count: int, stride: int
 ) -> nn.Sequential:
@@ -50,7 +45,7 @@ class GroupResBlock(nn.Module):
 
     def forward(self, g: Tensor) -> Tensor:
         """(B, N, inner, h, w) -> (B, N, outer, h, w)."""
-        out = self.conv2(_relu(self.conv1(F.relu(g))))
+        out = self.conv2(F.relu(self.conv1(F.relu(g)), inplace=True))
         return out + (g if self.downsample is None else self.downsample(g))
 
 
@@ -102,7 +97,8 @@ class JointResBlock(GroupResBlock):
 
     def forward(self, x: Tensor, g: Tensor) -> Tensor:  # type: ignore[override]
         """(B, Cx, h, w) and (B, N, Cg, h, w), Cx + Cg = inner -> (B, N, outer, h, w)."""
-        out = self.conv2(_relu(_joint(self.conv1, F.relu(x), F.relu(g))))
+        out = _joint(self.conv1, F.relu(x), F.relu(g))
+        out = self.conv2(F.relu(out, inplace=True))
         return out + _joint(self.downsample, x, g)
 
 

@@ -128,9 +128,11 @@ class Decoder(nn.Module):
         self, features: ImageFeatures, readout: Tensor, hidden: Tensor, update_hidden: bool
     ) -> tuple[Tensor, Tensor]:
         """Readout (B, N, CV, h, w), state -> logits (B, N, 16 h, 16 w), the next state."""
-        g16 = self.fuser(features.f16, torch.cat([readout, hidden], 2).to(features.f16))
-        g8 = self.up_16_8(features.f8, g16)
-        g4 = self.up_8_4(features.f4, g8)
+        precision = self.pred.weight.dtype
+        f16, f8, f4 = (f.to(precision) for f in (features.f16, features.f8, features.f4))
+        g16 = self.fuser(f16, torch.cat([readout, hidden], 2).to(precision))
+        g8 = self.up_16_8(f8, g16)
+        g4 = self.up_8_4(f4, g8)
         logits = self.pred(F.relu(g4.flatten(0, 1)))
         if update_hidden and self.hidden_update is not None:
             g4 = torch.cat([g4, logits.unflatten(0, g4.shape[:2])], 2)
@@ -196,7 +198,7 @@ class XMem(nn.Module):
 
     @property
     def precision(self) -> torch.dtype:
-        """Of the encoders and the decoder; keys, values and sensory memory are float32."""
+        """Of the value encoder and the decoder; keys and all memory are float32."""
         return self.decoder.pred.weight.dtype
 
     def normalise(self, image: Tensor) -> Tensor:
@@ -205,8 +207,8 @@ class XMem(nn.Module):
 
     def encode_key(self, image: Tensor) -> ImageFeatures:
         """Encode normalised images (B, 3, H, W); H and W multiples of 16."""
-        f16, f8, f4 = self.key_encoder(image.to(self.precision))
-        key, shrinkage, selection = self.key_proj(f16.float())
+        f16, f8, f4 = self.key_encoder(image)
+        key, shrinkage, selection = self.key_proj(f16)
         return ImageFeatures(key, shrinkage, selection, f16, f8, f4)
 
     def encode_value(
@@ -232,7 +234,8 @@ class XMem(nn.Module):
         value : (B, N, CV, h, w) Tensor
         hidden : (B, N, CH, h, w) Tensor
         """
-        value = self.value_encoder(image.to(f16), f16, masks.to(f16))
+        image, f16, masks = (t.to(self.precision) for t in (image, f16, masks))
+        value = self.value_encoder(image, f16, masks)
         reinforce = self.value_encoder.hidden_reinforce
         if deep_update and reinforce is not None:
             hidden = reinforce(value, hidden)
