@@ -10,6 +10,7 @@ import torch
 from samflow.lab.benchmark import CLIPS
 from samflow.lab.speed.clock import time_in_turn
 from samflow.lab.speed.machine import count_operations
+from samflow.lab.synthetic import DyeClip
 from samflow.sam import Sam, SamArchitecture, build_sam, load_sam
 
 ARCHITECTURES = {
@@ -90,7 +91,7 @@ def mask_agreement(device: str, clips: int, size: tuple[int, int] = (270, 480)) 
     exact, coarse = (load_sam("demo", device, precision) for precision in ("float32", "bfloat16"))
     lowest = 1.0
     for clip in CLIPS[:clips]:
-        film = clip.clip(1, size)
+        film = DyeClip(clip.seed, size, 1, look=clip.look, scene=clip.scene)
         image, _ = next(iter(film))
         prompts = film.prompts()
         a, b = (

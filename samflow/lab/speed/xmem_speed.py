@@ -15,6 +15,7 @@ from torch import Tensor
 from samflow.errors import SamflowError
 from samflow.lab.benchmark import CLIPS
 from samflow.lab.speed.machine import count_operations
+from samflow.lab.synthetic import DyeClip
 from samflow.xmem import Tracker, XMem, load_xmem
 from samflow.xmem.blocks import FeatureFusion, GroupResBlock
 from samflow.xmem.folding import prepare
@@ -228,7 +229,7 @@ def label_agreement(device: str, frames: int, size: tuple[int, int] = (270, 480)
     """
     trackers = [Tracker(load_xmem("demo", device, name)) for name in ("float32", "bfloat16")]
     lowest = 1.0
-    for number, (image, labels) in enumerate(CLIPS[0].clip(frames, size)):
+    for number, (image, labels) in enumerate(DyeClip(CLIPS[0].seed, size, frames)):
         given = labels if number == 0 else None
         a, b = (tracker.step_labels(image, given) for tracker in trackers)
         for dye in (1, 2):
