@@ -11,7 +11,7 @@ from samflow.cli.app import Device, app, console
 @app.command("bench")
 def bench_command(
     quick: Annotated[
-        bool, typer.Option("--quick", help="A look of less than a minute: few rounds, no growth.")
+        bool, typer.Option("--quick", help="A first look: few rounds, a short clip, no growth.")
     ] = False,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the figures there, and a plot beside it.")

@@ -70,7 +70,7 @@ class BenchOptions:
 
     @classmethod
     def quick(cls) -> "BenchOptions":
-        """Options for a look of less than a minute."""
+        """Options for a first look: few rounds, a short clip, no growth."""
         return cls(step_size=(240, 360), repeats=1, steps=5, frames=6, agreement=1, growth=())
 
 
