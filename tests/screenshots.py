@@ -21,7 +21,7 @@ FRAMES = 12
 SETUP = f"""
 from pathlib import Path
 from samflow import DyeClip, PromptWidget, RunOptions, Video, load_sam
-from samflow.lab.demo import DEMO_SEED, write_dye_clip
+from samflow.lab.demo_run import DEMO_SEED, write_dye_clip
 from samflow.maskio import Track
 from samflow.runs import run
 from samflow.results.scoring import score

@@ -14,9 +14,9 @@ from samflow.lab.benchmark import (
     CLIPS,
     BenchmarkOptions,
     ablate,
-    benchmark,
     choose_clips,
     lasting_drift_start,
+    run_benchmark,
     write_ablations,
 )
 from samflow.lab.benchmark.edges import ZOOM, draw_edges
@@ -54,7 +54,7 @@ def options(tmp_path_factory):
 @pytest.fixture(scope="module")
 def done(options, tmp_path_factory):
     folder = tmp_path_factory.mktemp("benchmark") / "out"
-    return benchmark(folder, options)
+    return run_benchmark(folder, options)
 
 
 def changed(options, **changes):
@@ -174,7 +174,7 @@ def test_it_goes_on_without_doing_finished_clips_again(done, options, tmp_path):
     kept = folder / "runs" / "gentle" / "masks" / "sam" / "00003.png"
     judged = folder / "results" / "gentle" / "scores.csv"
     before = kept.stat().st_mtime_ns, judged.stat().st_mtime_ns
-    again = benchmark(folder, options)
+    again = run_benchmark(folder, options)
     assert (kept.stat().st_mtime_ns, judged.stat().st_mtime_ns) == before
     pd.testing.assert_frame_equal(again.table, done.table)
     assert (folder / "benchmark.csv").read_bytes() == (done.folder / "benchmark.csv").read_bytes()
@@ -187,7 +187,7 @@ def test_results_of_a_deleted_run_are_judged_again(done, options, tmp_path):
     scores = folder / "results" / "gentle" / "scores.csv"
     wanted = scores.read_bytes()
     scores.write_text("strategy,frame,region,J,F\n")
-    benchmark(folder, changed(options, clips=["gentle"]))
+    run_benchmark(folder, changed(options, clips=["gentle"]))
     assert scores.read_bytes() == wanted
 
 
@@ -195,21 +195,21 @@ def test_one_broken_clip_does_not_lose_the_others(done, options, tmp_path):
     folder = tmp_path / "broken"
     shutil.copytree(done.folder, folder)
     (folder / "runs" / "gentle" / "run.json").write_text("{}")
-    summary = benchmark(folder, options)
+    summary = run_benchmark(folder, options)
     assert set(summary.failures) == {"gentle"}
     assert "run.json" in summary.failures["gentle"]
     assert summary.table["clip"].unique().tolist() == ["wall"]
     assert "- gentle: " in (folder / "benchmark.md").read_text()
     with pytest.raises(SamflowError, match=r"no clip could be done; gentle: .*run\.json"):
-        benchmark(folder, changed(options, clips=["gentle"]))
+        run_benchmark(folder, changed(options, clips=["gentle"]))
 
 
 def test_other_options_need_another_folder(done, options, tmp_path):
     with pytest.raises(SamflowError, match="holds a benchmark with frames 6, not 7"):
-        benchmark(done.folder, changed(options, frames=7))
+        run_benchmark(done.folder, changed(options, frames=7))
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(SamflowError, match="exists and is no benchmark"):
-        benchmark(tmp_path, options)
+        run_benchmark(tmp_path, options)
     for changes, message in (
         ({"clips": ["walls"]}, "clip 'walls' is unknown: choose from gentle, fast"),
         ({"clips": []}, "no clip given"),
@@ -217,18 +217,18 @@ def test_other_options_need_another_folder(done, options, tmp_path):
         ({"frames": 1}, "expected at least two"),
     ):
         with pytest.raises(SamflowError, match=message):
-            benchmark(tmp_path / "new", changed(options, **changes))
+            run_benchmark(tmp_path / "new", changed(options, **changes))
         assert not (tmp_path / "new").exists()
     damaged = tmp_path / "damaged"
     damaged.mkdir()
     (damaged / "benchmark.json").write_text("{")
     with pytest.raises(SamflowError, match="is damaged"):
-        benchmark(damaged, options)
+        run_benchmark(damaged, options)
 
 
 def test_baselines_alone(options, tmp_path):
     only = changed(options, clips=["gentle"], strategies=["flow"], xmem="no such file")
-    summary = benchmark(tmp_path / "out", only)
+    summary = run_benchmark(tmp_path / "out", only)
     assert summary.bands.empty
     row = summary.winners().iloc[0]
     assert row["winner"] == row["baseline"] == "flow"

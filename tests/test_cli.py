@@ -20,7 +20,7 @@ from segment_anything import SamPredictor
 from media import ffmpeg, write_film
 from models import save_models, small_sam
 from samflow.cli import main
-from samflow.lab.demo import write_dye_clip
+from samflow.lab.demo_run import write_dye_clip
 from samflow.lab.synthetic import DyeClip
 from samflow.maskio import read_label_map
 from samflow.prompts import Prompts

@@ -13,14 +13,14 @@ from PIL import Image
 from models import save_models
 from samflow.cli import main
 from samflow.errors import SamflowError
-from samflow.lab.demo import write_dye_clip
+from samflow.lab.demo_run import write_dye_clip
 from samflow.lab.synthetic import DyeClip
 from samflow.maskio import read_label_map, write_label_map
 from samflow.prompts import Prompts
 from samflow.results.scoring import score
 from samflow.results.side_by_side import compare
 from samflow.runs import Run, RunOptions, correct, run
-from samflow.runs.given_frames import GivenFrame, stretches_between
+from samflow.runs.given import GivenFrame, stretches_between
 from samflow.runs.locking import locked
 from samflow.sam import Sam
 from samflow.strategies import Frame, build_strategies, segment_first_frame

@@ -64,7 +64,7 @@ def test_every_public_name_loads():
 
 
 def test_names_and_paths_in_readme_model_cards_and_notebooks_are_there():
-    texts = [ROOT / "README.md", *ROOT.glob("samflow/weights_data/*.md")]
+    texts = [ROOT / "README.md", *ROOT.glob("samflow/weights/data/*.md")]
     texts += ROOT.glob("notebooks/*.ipynb")
     for name in re.findall(r"`(\w[\w/]*\.py)`", texts[0].read_text(encoding="utf-8")):
         assert (ROOT / name).is_file() or (ROOT / "samflow" / name).is_file(), name

@@ -7,7 +7,7 @@ import pytest
 from models import save_models
 from samflow import RunOptions, Track, compare, cut, export, measure, run, score, segment
 from samflow.lab.benchmark import choose_clips
-from samflow.lab.demo import write_dye_clip
+from samflow.lab.demo_run import write_dye_clip
 from samflow.lab.synthetic import DyeClip, Transfer, TransferredClip
 from samflow.video import Video
 

@@ -20,7 +20,7 @@ from PIL import Image
 
 from models import save_models, small_xmem
 from samflow.errors import SamflowError
-from samflow.lab.demo import write_dye_clip
+from samflow.lab.demo_run import write_dye_clip
 from samflow.lab.synthetic import DyeClip
 from samflow.masks import sharpen_labels, without_labels
 from samflow.prompts import Prompts

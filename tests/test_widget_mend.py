@@ -14,7 +14,7 @@ from browser import (
     write_notebook,
 )
 from models import save_models
-from samflow.lab.demo import write_dye_clip
+from samflow.lab.demo_run import write_dye_clip
 from samflow.lab.synthetic import DyeClip
 from samflow.maskio import read_label_map
 from samflow.runs import Run, RunOptions, run

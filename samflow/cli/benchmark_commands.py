@@ -37,7 +37,7 @@ def benchmark_command(
 
     The same command continues an interrupted benchmark.
     """
-    from samflow.lab.benchmark import BenchmarkOptions, benchmark
+    from samflow.lab.benchmark import BenchmarkOptions, run_benchmark
     from samflow.strategies import TITLES
 
     if ablations:
@@ -52,7 +52,7 @@ def benchmark_command(
         device=device,
     )
     try:
-        summary = benchmark(out, options)
+        summary = run_benchmark(out, options)
     except KeyboardInterrupt:
         raise SamflowError("interrupted: the same command continues from here.") from None
     _print_winners(summary)

@@ -37,7 +37,7 @@ def demo_command(
 ) -> None:
     """Make a dye clip, run all strategies with the demo weights, score them. Offline, on a CPU."""
     with waiting("loading torch"):
-        from samflow.lab.demo import DEMO_SEED, DEMO_STRATEGIES, demo
+        from samflow.lab.demo_run import DEMO_SEED, DEMO_STRATEGIES, demo
 
     names = DEMO_STRATEGIES if strategies is None else split_names(strategies)
     run, summary = demo(out, frames, DEMO_SEED if seed is None else seed, names)

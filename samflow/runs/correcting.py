@@ -18,7 +18,7 @@ from samflow.runs.corrections import (
     with_background,
     write_correction,
 )
-from samflow.runs.given_frames import given_frames
+from samflow.runs.given import given_frames
 from samflow.runs.locking import locked
 from samflow.runs.record import Run
 from samflow.runs.sweep import Stopwatch, Sweep

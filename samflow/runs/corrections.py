@@ -8,7 +8,7 @@ from samflow.errors import SamflowError
 from samflow.maskio import read_label_map, read_label_tiff, write_label_map
 from samflow.masks import without_labels
 from samflow.prompts import Prompts
-from samflow.runs.given_frames import GivenFrame
+from samflow.runs.given import GivenFrame
 from samflow.runs.passes import read_given
 from samflow.runs.record import Run, RunRecord
 from samflow.runs.sweep import Sweep

@@ -9,7 +9,7 @@ from samflow.files import sha256_of_file
 from samflow.maskio import read_label_map, write_label_map
 from samflow.masks import join_label_maps, without_labels
 from samflow.runs.comparison_parts import ComparisonParts
-from samflow.runs.given_frames import Pass, Stretch, given_frames, stretches_between
+from samflow.runs.given import Pass, Stretch, given_frames, stretches_between
 from samflow.runs.passes import PassMaker, PassStore
 from samflow.runs.record import Run
 from samflow.runs.resuming import remove_halves

@@ -8,7 +8,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from samflow.maskio import read_label_map, write_label_map
-from samflow.runs.given_frames import GivenFrame, Pass
+from samflow.runs.given import GivenFrame, Pass
 from samflow.runs.resuming import load_point, save_point
 from samflow.runs.sweep import Sweep
 from samflow.strategies import Frame

@@ -86,7 +86,7 @@ def load_checkpoint(name_or_file: str | Path, kind: Kind) -> Checkpoint:
 def _locate(name: str, kind: Kind) -> tuple[str, Path, str | None]:
     """Name, file, and the file's hash where it has been worked out already."""
     if name == "demo":
-        path = Path(str(files("samflow") / "weights_data" / f"{kind}_demo.safetensors"))
+        path = Path(str(files("samflow.weights") / "data" / f"{kind}_demo.safetensors"))
         if not path.is_file():
             raise SamflowError(f"this installation lacks {path.name}: install samflow again.")
         return name, path, None

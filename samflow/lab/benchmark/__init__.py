@@ -6,7 +6,7 @@
 
 from samflow.lab.benchmark.ablations import ablate, write_ablations
 from samflow.lab.benchmark.benchmark_clips import CLIPS, BenchmarkClip, choose_clips
-from samflow.lab.benchmark.clip_by_clip import BenchmarkOptions, benchmark
+from samflow.lab.benchmark.clip_by_clip import BenchmarkOptions, run_benchmark
 from samflow.lab.benchmark.evaluation import lasting_drift_start
 from samflow.lab.benchmark.summary import Summary
 
@@ -16,8 +16,8 @@ __all__ = [
     "BenchmarkOptions",
     "Summary",
     "ablate",
-    "benchmark",
     "choose_clips",
     "lasting_drift_start",
+    "run_benchmark",
     "write_ablations",
 ]

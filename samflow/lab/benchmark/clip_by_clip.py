@@ -15,7 +15,7 @@ from samflow.lab.benchmark.benchmark_clips import BenchmarkClip, choose_clips
 from samflow.lab.benchmark.evaluation import evaluate
 from samflow.lab.benchmark.pages import write_pages
 from samflow.lab.benchmark.summary import Summary, summarise
-from samflow.lab.demo import write_dye_clip
+from samflow.lab.demo_run import write_dye_clip
 from samflow.maskio import Track
 from samflow.runs import RunOptions, run
 from samflow.strategies import TITLES, check_strategy_names
@@ -64,7 +64,7 @@ class BenchmarkOptions:
         }
 
 
-def benchmark(out: str | Path, options: BenchmarkOptions | None = None) -> Summary:
+def run_benchmark(out: str | Path, options: BenchmarkOptions | None = None) -> Summary:
     """Run strategies and baselines over the benchmark's clips and compare them.
 
     Parameters

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from samflow.errors import SamflowError
-from samflow.lab.demo import DEMO_SEED, write_dye_clip
+from samflow.lab.demo_run import DEMO_SEED, write_dye_clip
 from samflow.lab.film_choice import FilmChoice, chosen_film
 from samflow.lab.lesson.inline_figures import show_figures_inline
 from samflow.lab.synthetic import DyeClip

@@ -5,6 +5,6 @@
 run grows, `bench_pages` writes table, plot and JSON.
 """
 
-from samflow.lab.speed.bench import Bench, BenchOptions, bench
+from samflow.lab.speed.benching import Bench, BenchOptions, bench
 
 __all__ = ["Bench", "BenchOptions", "bench"]

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from samflow.files import write_text
 from samflow.lab.markdown import markdown_table
-from samflow.lab.speed.bench import Bench
+from samflow.lab.speed.benching import Bench
 from samflow.results.plots import save_figure
 
 _HEADS = (

@@ -80,7 +80,7 @@ def peak_bytes() -> int | None:
 
 def _run(case: Case) -> float:
     """Seconds for each frame of a run with SAM and XMem."""
-    from samflow.lab.demo import write_dye_clip
+    from samflow.lab.demo_run import write_dye_clip
     from samflow.lab.synthetic import DyeClip
     from samflow.runs import RunOptions, run
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from samflow.lab.demo import write_dye_clip
+from samflow.lab.demo_run import write_dye_clip
 from samflow.lab.speed.xmem_speed import PlainXMem
 from samflow.lab.synthetic import DyeClip
 from samflow.prompts import Prompts

@@ -1,5 +1,6 @@
 """Flow quantities from masks: areas, interfaces, profiles, rates, fronts, with their units."""
 
+from samflow.results.measures.bands import band_coverage, spread
 from samflow.results.measures.blobs import Blobs, frame_contact, front_position, holes_and_islands
 from samflow.results.measures.boxes import box_counts, box_dimension, box_sizes, local_slopes
 from samflow.results.measures.interface import (
@@ -17,7 +18,6 @@ from samflow.results.measures.profiles import (
     row_heights,
 )
 from samflow.results.measures.series import rate_of_change
-from samflow.results.measures.spread import band_coverage, spread
 from samflow.results.measures.track import Measures, measure_track
 from samflow.results.measures.trust import TrustedScale, trusted_scale
 from samflow.results.measures.units import quantity_and_unit
