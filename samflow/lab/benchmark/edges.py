@@ -13,7 +13,7 @@ _SHARE, ZOOM = 4, 4
 
 def draw_edges(
     image: np.ndarray,
-    truth: np.ndarray,
+    truth: np.ndarray | None,
     results: Mapping[str, np.ndarray],
     colors: Mapping[int, str] | None = None,
 ) -> np.ndarray:
@@ -23,10 +23,11 @@ def draw_edges(
     ----------
     image : ndarray
         (H, W, 3) uint8 RGB.
-    truth : ndarray
-        (H, W) uint8 label map. The part shown is the one with most of its edges.
+    truth : ndarray or None
+        (H, W) uint8 label map, where it is known.
     results : mapping of title to (H, W) uint8
-        Label maps to compare with it.
+        Label maps to compare. The part shown is the one with most edges of the truth, or without
+        one of the first result.
     colors : mapping of label to "#rrggbb", optional
 
     Returns
@@ -34,8 +35,9 @@ def draw_edges(
     ndarray
         RGB uint8: panels of the frame alone, the truth, and each result.
     """
-    rows, columns = _busiest(truth)
-    panels = {"frame": np.zeros_like(truth), "truth": truth, **results}
+    known = {} if truth is None else {"truth": truth}
+    panels = {"frame": np.zeros(image.shape[:2], np.uint8), **known, **results}
+    rows, columns = _busiest(list(panels.values())[1])
     part = _zoom(image[rows, columns], cv2.INTER_CUBIC)
     pictures = [
         overlay_labels(part, _zoom(labels[rows, columns], cv2.INTER_NEAREST), colors, alpha=0.25)
