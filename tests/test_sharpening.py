@@ -1,5 +1,6 @@
 """Sharpening on drawn frames whose edges are known to the pixel."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,14 @@ from hypothesis.extra.numpy import arrays
 
 import samflow
 from samflow.errors import SamflowError
-from samflow.masks import ColorGuide, labels_to_one_hot, resize_labels, sharpen_labels
+from samflow.masks import (
+    ColorGuide,
+    first_field,
+    is_woven,
+    labels_to_one_hot,
+    resize_labels,
+    sharpen_labels,
+)
 
 SIZE = (120, 160)
 CLEAR, BLUE, RED, GREY = (205, 210, 200), (40, 60, 160), (180, 40, 40), (95, 95, 90)
@@ -145,3 +153,34 @@ def test_frames_of_any_shape(size):
 def test_a_label_map_of_another_size_is_refused():
     with pytest.raises(SamflowError, match=r"\(3, 4\) does not fit a frame of \(5, 4\)"):
         samflow.sharpen_labels(np.zeros((3, 4), np.uint8), np.zeros((5, 4, 3), np.uint8))
+
+
+def test_of_woven_frames_the_lines_of_one_moment_draw_the_edges():
+    """A dye that moved 6 px between the two fields: edges are those of the even lines."""
+    image = np.zeros((60, 90, 3), np.uint8)
+    y, x = np.mgrid[:60, :90]
+    truth = ((x - 45) ** 2 + (y - 30) ** 2 < 400).astype(np.uint8)
+    image[...] = np.where(truth[..., None] == 1, (180, 40, 60), (90, 95, 90))
+    image = np.clip(image + np.random.default_rng(0).normal(0, 3, image.shape), 0, 255)
+    image = cv2.GaussianBlur(image.astype(np.uint8), (0, 0), 0.7)
+    woven = image.copy()
+    woven[1::2] = np.roll(image, 6, axis=1)[1::2]
+    assert is_woven(woven)
+    assert not is_woven(image)
+    assert not is_woven(woven.transpose(1, 0, 2))  # combs lie along lines
+    assert first_field(image) is image
+    single = first_field(woven)
+    np.testing.assert_array_equal(single[::2], woven[::2])
+    assert np.abs(single.astype(int) - image).max() < 60  # a pixel of the outline at most
+    sharp = sharpen_labels(truth, woven)
+    wrong = sharp != truth
+    assert not wrong[cv2.distanceTransform(1 - truth, cv2.DIST_L2, 5) > 1.5].any()
+    assert wrong.mean() < 0.01
+
+
+@pytest.mark.parametrize("size", [(1, 8), (2, 2), (3, 5), (4, 4)])
+def test_grain_and_tiny_frames_are_not_taken_for_woven(size):
+    noise = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
+    assert first_field(noise).shape == noise.shape
+    grain = np.random.default_rng(2).integers(0, 256, (80, 80, 3), dtype=np.uint8)
+    assert not is_woven(grain)

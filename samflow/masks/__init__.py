@@ -2,6 +2,7 @@
 
 from samflow.masks.color_evidence import ColorEvidence, told_apart
 from samflow.masks.color_guide import ColorGuide
+from samflow.masks.fields import first_field, is_woven
 from samflow.masks.holes import fill_holes
 from samflow.masks.joining import join_label_maps
 from samflow.masks.labels import (
@@ -18,6 +19,8 @@ __all__ = [
     "ColorEvidence",
     "ColorGuide",
     "fill_holes",
+    "first_field",
+    "is_woven",
     "join_label_maps",
     "labels_to_boxes",
     "labels_to_one_hot",

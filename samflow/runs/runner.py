@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 from tqdm.auto import tqdm
 
 from samflow.maskio import write_label_map
+from samflow.runs.beside import Beside, one_ahead
 from samflow.runs.comparison_parts import ComparisonParts
 from samflow.runs.record import RunRecord
 from samflow.runs.resuming import load_point, remove_halves, save_point
@@ -46,16 +48,17 @@ class Runner:
             self._restore(sweep)
         total, every = len(self.clip), self.options.save_every
         done = self.record.frames_done
-        frames = self._frames(done)
+        frames = one_ahead(self._frames(done))
         hidden = session.on_frame is not None
         session.tell(done, total)
         with tqdm(
             total=total, initial=done, unit="frame", desc="samflow run", disable=hidden
         ) as bar:
             for begin in range(done, total, every):
-                with self.comparison.part(begin):
+                with self.comparison.part(begin), Beside() as beside:
                     for frame in islice(frames, every):
-                        self._do_frame(sweep, frame)
+                        results = sweep.start(frame) if frame.index == 0 else sweep.step(frame)
+                        beside.do(self._write, frame, results)
                         bar.update()
                         session.tell(frame.index + 1, total)
                 self._save(sweep, min(begin + every, total))
@@ -82,9 +85,8 @@ class Runner:
                 self.record.prompts.save(self.folder / "prompts.json")
             yield Frame(image, index)
 
-    def _do_frame(self, sweep: Sweep, frame: Frame) -> None:
-        """Write the results of the next frame, and its place in the comparison video."""
-        results = sweep.start(frame) if frame.index == 0 else sweep.step(frame)
+    def _write(self, frame: Frame, results: dict[str, np.ndarray]) -> None:
+        """Write the results of a frame, and its place in the comparison video."""
         self.comparison.write(frame.image, results, frame.index)
         with self.watch("write"):
             for name, labels in results.items():

@@ -74,7 +74,8 @@ def run(
     `seconds` in `run.json` has the stages that strategies share: `decode`, `sam encode`, `first
     frame` (the masks from the prompts, and what strategies do and learn on that frame), `overlay`,
     `write`; and one for each strategy under its name, from the second frame on and without what is
-    shared: `xmem` is also what the strategies that refine XMem wait for.
+    shared: `xmem` is also what the strategies that refine XMem wait for. `decode`, `overlay` and
+    `write` go on beside the models, so the stages may add up to more than the run took.
     """
     options = options or RunOptions()
     precision = resolve_precision(options.precision, resolve_device(options.device))

@@ -9,6 +9,7 @@ import numpy as np
 from samflow.masks import (
     ColorEvidence,
     ColorGuide,
+    first_field,
     labels_to_one_hot,
     sharpen_labels,
     told_apart,
@@ -128,7 +129,7 @@ class AnchoredStrategy(KeepingArrays):
 
     def _with_carried(self, frame: Frame, tracked: np.ndarray) -> np.ndarray:
         """The tracker's label map; where it is not sure, the latest result carried by the flow."""
-        places = self._flow.places(to_grey(frame.image), self.kept["grey"])
+        places = self._flow.places(to_grey(first_field(frame.image)), self.kept["grey"])
         carried = look_up(self.kept["labels"], places, cv2.INTER_NEAREST)
         apart = self.kept["apart"][carried, tracked] > _APART
         return np.where((self.source.certainty <= _SURE) & apart, carried, tracked)
@@ -138,7 +139,7 @@ class AnchoredStrategy(KeepingArrays):
         ids = np.unique(labels)
         apart = np.zeros((256, 256), np.float32)
         apart[np.ix_(ids, ids)] = told_apart(ColorEvidence(frame.image).learn(labels, ids))
-        self.kept = {"labels": labels, "grey": to_grey(frame.image), "apart": apart}
+        self.kept = {"labels": labels, "grey": to_grey(first_field(frame.image)), "apart": apart}
         return labels
 
 

@@ -1,4 +1,4 @@
-"""A dye clip as an old film's transfer to video left it, with the truth of every line.
+"""A dye clip as an old film's transfer to video left it, with the truth of every frame.
 
 Films of the 1960s reached today's archives as 4:3 pictures at 24 frames per second, telecined to
 29.97 interlaced frames, compressed as MPEG-2, with black bars beside them, frames lost on the way.
@@ -22,6 +22,8 @@ from samflow.prompts import Prompts
 
 # NTSC: a film's frames are slowed down from 24 per second, and 4 of them make 5 of the video
 _FILM_RATE, _VIDEO_RATE = Fraction(24000, 1001), Fraction(30000, 1001)
+# film frames that are told apart while they are in the filters
+_NUMBERS = 16
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,9 @@ class TransferredClip:
 
     Notes
     -----
-    Pictures and label maps go through the same filters of FFmpeg (`pad`, `telecine`), so a woven
-    frame's truth is woven like it: each line has the truth of the film frame that it shows.
+    Pictures go through FFmpeg's filters `pad` and `telecine`. The truth of a woven frame is that of
+    its first field's film frame, the one that its even lines show: a label map, like the frames of
+    `Look.interlace`, is of one moment.
     """
 
     file_name = "clip.mpg"
@@ -125,16 +128,19 @@ class TransferredClip:
 
     def _woven(self) -> Iterator[tuple[av.VideoFrame, np.ndarray]]:
         """Video frames and their label maps, before any is dropped."""
-        pictures, truth = (self._filters(kind) for kind in ("yuv420p", "gray"))
+        # planes that hold the number of their film frame tell which one a line comes from
+        pictures, numbers = (self._filters(kind) for kind in ("yuv420p", "gray"))
+        recent: dict[int, np.ndarray] = {}
         for index, (image, labels) in enumerate(self.clip):
+            number = index % _NUMBERS
+            recent[number] = np.pad(labels, ((0, 0), (self._bar, self._bar)))
             frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p")
-            plane = av.VideoFrame.from_ndarray(labels, format="gray")
-            for graph, given in ((pictures, frame), (truth, plane)):
+            plane = av.VideoFrame.from_ndarray(np.full_like(labels, number), format="gray")
+            for graph, given in ((pictures, frame), (numbers, plane)):
                 given.pts, given.time_base = index, 1 / _FILM_RATE
                 graph.push(given)
-            yield from zip(
-                _pulled(pictures), (each.to_ndarray() for each in _pulled(truth)), strict=True
-            )
+            for picture, shown in zip(_pulled(pictures), _pulled(numbers), strict=True):
+                yield picture, recent[int(shown.to_ndarray()[0, self._bar])]
 
     def _filters(self, pixel_format: str) -> Graph:
         """Bars and pulldown for frames of the dye clip's size."""
