@@ -10,14 +10,15 @@ from models import SMALL_SAM, small_sam, small_xmem
 from samflow.device import resolve_precision
 from samflow.errors import SamflowError
 from samflow.lab.speed import BenchOptions, bench, sam_speed
+from samflow.lab.speed.agreement import precision_agreement
 from samflow.lab.speed.bench_pages import bench_text, write_bench
 from samflow.lab.speed.clock import time_in_turn
 from samflow.lab.speed.growth import Case, measure_case
 from samflow.lab.speed.machine import count_operations, matrix_peak
 from samflow.lab.speed.run_speed import OfficialSam, run_row
-from samflow.lab.speed.sam_speed import mask_agreement
-from samflow.lab.speed.xmem_speed import PlainXMem, label_agreement, official_stepper
+from samflow.lab.speed.xmem_speed import PlainXMem, official_stepper
 from samflow.sam import Sam
+from samflow.strategies import STRATEGY_NAMES
 from samflow.xmem import Tracker, XMem
 from samflow.xmem.blocks import GroupResBlock, JointResBlock
 from samflow.xmem.folding import fold_batch_norms, prepare
@@ -99,8 +100,10 @@ def test_the_official_encoder_stands_beside_ours():
 
 
 def test_masks_in_bfloat16_are_those_of_float32():
-    assert mask_agreement("cpu", clips=1, size=(136, 240)) >= 0.99
-    assert label_agreement("cpu", frames=4, size=(136, 240)) >= 0.99
+    found = precision_agreement("cpu", clips=1, frames=2)
+    assert list(found) == list(STRATEGY_NAMES)
+    for iou in found.values():
+        assert 0.99 <= iou["lowest"] <= iou["mean"] <= 1
 
 
 def test_bfloat16_networks_compute_in_bfloat16_and_keep_their_memory_in_float32():
@@ -151,7 +154,7 @@ def test_a_bench_ends_in_a_table_a_figure_and_json(monkeypatch, tmp_path):
         repeats=1,
         steps=5,
         frames=2,
-        agreement=1,
+        agreement=(1, 2),
         growth=(),
         device="cpu",
     )
@@ -172,13 +175,13 @@ def test_a_bench_ends_in_a_table_a_figure_and_json(monkeypatch, tmp_path):
     ]
     text = bench_text(measured)
     assert [row["what"] for row in measured.rows] == [
-        *["SAM encoder"] * 2,
+        *["SAM's encoder, small"] * 2,
         *["XMem step"] * 2,
         "all four strategies",
     ]
     for row in measured.rows:
         assert row["speedup"] == row["reference_seconds"] / row["seconds"]
-    assert "| SAM encoder | float32 |" in text
+    assert "| SAM's encoder, small | float32 |" in text
     write_bench(measured, tmp_path / "bench.json")
     assert json.loads((tmp_path / "bench.json").read_text())["rows"] == measured.rows
     assert (tmp_path / "bench.png").stat().st_size > 1000

@@ -16,7 +16,10 @@ def bench_command(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the figures there, and a plot beside it.")
     ] = None,
-    sam: Annotated[str, typer.Option(help="Size of SAM: vit_b, vit_l, vit_h.")] = "vit_b",
+    sam: Annotated[
+        str | None,
+        typer.Option(help="Size of SAM: vit_b (default; with --quick a quarter), vit_l, vit_h."),
+    ] = None,
     official_xmem: Annotated[
         Path | None,
         typer.Option(help="Folder of XMem's own repository, to compare with instead of ours."),
@@ -30,7 +33,8 @@ def bench_command(
     from samflow.lab.speed.bench_pages import bench_text, write_bench
 
     options = BenchOptions.quick() if quick else BenchOptions()
-    options = replace(options, sam=sam, device=device, official_xmem=official_xmem)
+    options = replace(options, device=device, official_xmem=official_xmem)
+    options = options if sam is None else replace(options, sam=sam)
     measured = bench(options)
     console.print(bench_text(measured), end="", markup=False)
     if json_file is not None:

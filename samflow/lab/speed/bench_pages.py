@@ -40,13 +40,17 @@ def bench_text(measured: Bench) -> str:
     ]
     parts = [f"{machine}. Matrix product, GFLOP/s: {peaks}.", markdown_table(_HEADS, rows)]
     parts += [
-        f"All four strategies: {100 * row['around']:.0f} % of the time is no model's."
+        f"All four strategies: in {100 * row['around']:.0f} % of the time no model is at work."
         for row in measured.rows
         if "around" in row
     ]
     if measured.agreement:
-        lowest = ", ".join(f"{name} {iou:.4f}" for name, iou in measured.agreement.items())
-        parts.append(f"Lowest IoU of masks in bfloat16 with those in float32: {lowest}.")
+        parts.append("IoU of masks in bfloat16 with those in float32:")
+        rows = [
+            [name, f"{iou['mean']:.4f}", f"{iou['lowest']:.4f}"]
+            for name, iou in measured.agreement.items()
+        ]
+        parts.append(markdown_table(("strategy", "mean", "lowest"), rows))
     if measured.growth:
         parts.append(_growth_table(measured))
     return "\n\n".join(parts) + "\n"

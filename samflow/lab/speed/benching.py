@@ -10,11 +10,12 @@ from tqdm.auto import tqdm
 
 from samflow.device import resolve_device
 from samflow.errors import SamflowError
+from samflow.lab.speed.agreement import precision_agreement
 from samflow.lab.speed.growth import Case, measure_case
 from samflow.lab.speed.machine import describe, matrix_peak
 from samflow.lab.speed.run_speed import run_row
-from samflow.lab.speed.sam_speed import ARCHITECTURES, encoder_rows, mask_agreement
-from samflow.lab.speed.xmem_speed import label_agreement, step_rows
+from samflow.lab.speed.sam_speed import ARCHITECTURES, encoder_rows
+from samflow.lab.speed.xmem_speed import step_rows
 from samflow.xmem import XMem
 
 _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -27,8 +28,8 @@ class BenchOptions:
     Parameters
     ----------
     sam : str
-        Size of SAM, "vit_b", "vit_l" or "vit_h"; its weights are random, time does not depend on
-        them.
+        One of `samflow.lab.speed.sam_speed.ARCHITECTURES`, such as "vit_b"; its weights are random,
+        time does not depend on them.
     encoder_size, step_size : (int, int)
         (H, W) of the frames that SAM encodes and XMem tracks, px.
     repeats : int
@@ -37,8 +38,8 @@ class BenchOptions:
         Frames that XMem is timed on.
     frames : int
         Length of the clip that all four strategies run over.
-    agreement : int
-        Clips, and frames, on which masks in bfloat16 and float32 are compared.
+    agreement : (int, int)
+        Clips, and frames of each, on which masks in bfloat16 and float32 are compared.
     growth : sequence of Case
         Runs whose time and memory are measured.
     device : str
@@ -52,10 +53,10 @@ class BenchOptions:
     repeats: int = 3
     steps: int = 10
     frames: int = 20
-    agreement: int = 12
+    agreement: tuple[int, int] = (12, 5)
     growth: tuple[Case, ...] = (
         Case("frames", 50),
-        Case("frames", 500),
+        Case("frames", 200),
         Case("frame size", 20, 270, 480),
         Case("frame size", 20, 540, 960),
         Case("frame size", 20, 1080, 1920),
@@ -71,7 +72,15 @@ class BenchOptions:
     @classmethod
     def quick(cls) -> "BenchOptions":
         """Options for a first look: few rounds, a short clip, no growth."""
-        return cls(step_size=(240, 360), repeats=1, steps=5, frames=6, agreement=1, growth=())
+        return cls(
+            sam="a quarter of vit_b",
+            step_size=(240, 360),
+            repeats=1,
+            steps=5,
+            frames=6,
+            agreement=(1, 4),
+            growth=(),
+        )
 
 
 @dataclass
@@ -88,8 +97,8 @@ class Bench:
         One for each thing and precision: `what`, `precision`, `seconds`, `reference_seconds`,
         `speedup`; `share_of_peak` (operations of the reference way, per second of ours, over the
         peak: above 1 where work is saved), `error`, `around` where they are known.
-    agreement : dict of str to float
-        Lowest IoU of masks in bfloat16 with those in float32, of SAM and of XMem.
+    agreement : dict of strategy to dict
+        Mean and lowest IoU of masks in bfloat16 with those in float32, see `precision_agreement`.
     growth : list of dict
         What `measure_case` gives.
     """
@@ -97,7 +106,7 @@ class Bench:
     machine: dict[str, str]
     peak: dict[str, float]
     rows: list[dict[str, Any]] = field(default_factory=list)
-    agreement: dict[str, float] = field(default_factory=dict)
+    agreement: dict[str, dict[str, float]] = field(default_factory=dict)
     growth: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -149,7 +158,7 @@ def _steps(
 
     def encoder() -> None:
         size, repeats = options.encoder_size, options.repeats
-        measured.rows += encoder_rows(ARCHITECTURES[options.sam], size, str(device), repeats)
+        measured.rows += encoder_rows(options.sam, size, str(device), repeats)
 
     def xmem() -> None:
         torch.manual_seed(0)
@@ -160,8 +169,7 @@ def _steps(
         measured.rows.append(run_row(options.frames, (270, 480), str(device)))
 
     def agreement() -> None:
-        measured.agreement["SAM"] = mask_agreement(str(device), options.agreement)
-        measured.agreement["XMem"] = label_agreement(str(device), options.agreement)
+        measured.agreement = precision_agreement(str(device), *options.agreement)
 
     def grow(case: Case) -> Callable[[], None]:
         return lambda: measured.growth.append(measure_case(case))

@@ -15,9 +15,6 @@ from typing import Any
 
 from samflow.errors import SamflowError
 
-# bytes in one unit of ru_maxrss: a kilobyte, on macOS a byte
-_UNIT = 1 if sys.platform == "darwin" else 1024
-
 
 @dataclass(frozen=True)
 class Case:
@@ -70,12 +67,20 @@ def measure_case(case: Case) -> dict[str, Any]:
 
 
 def peak_bytes() -> int | None:
-    """Largest resident memory of this process so far; None where the system does not tell."""
+    """Largest resident memory of this program so far; None where the system does not tell.
+
+    On Linux that is VmHWM: the other figure there, ru_maxrss, begins with what the process had
+    before it became this program, which is the memory of the one that started it.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        (line,) = (each for each in status.read_text().splitlines() if each.startswith("VmHWM"))
+        return 1024 * int(line.split()[1])
     try:
         import resource
     except ImportError:  # Windows
         return None
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 
 
 def _run(case: Case) -> float:

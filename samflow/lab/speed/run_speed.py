@@ -13,13 +13,14 @@ from samflow.lab.speed.xmem_speed import PlainXMem
 from samflow.lab.synthetic import DyeClip
 from samflow.prompts import Prompts
 from samflow.runs import Run, RunOptions, run
+from samflow.runs.session import RunSession
 from samflow.sam import Embedding, Sam, load_sam
-from samflow.strategies import STRATEGY_NAMES, Frame, refine_labels, segment_first_frame
+from samflow.strategies import DEFAULT_NAMES, Frame, refine_labels, segment_first_frame
 from samflow.video import Video
 from samflow.weights import load_checkpoint
 from samflow.xmem.xmem_checkpoint import xmem_from_state_dict
 
-# stages of a run that are no model's
+# stages of a run that go on beside the models
 _AROUND = ("decode", "overlay", "write")
 
 
@@ -48,61 +49,67 @@ def run_row(frames: int, size: tuple[int, int], device: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        `seconds`, `reference_seconds`; `around`: the share of the run's time that is no model's;
+        `seconds`, `reference_seconds`; `around`: the share of the run's time in which no model is
+        at work;
         `error`: the largest share of pixels in which a strategy's label map differs.
 
     Notes
     -----
     The plain way: XMem over the clip, then each of the three strategies that use SAM, one after the
-    other, each encoding its own frames with the official class. It writes and draws nothing. Both
-    load their models within the time.
+    other, each encoding its own frames with the official class. It writes and draws nothing. Models
+    are loaded before.
     """
     with TemporaryDirectory() as folder:
         clip_folder, run_folder = Path(folder) / "clip", Path(folder) / "run"
         prompts = write_dye_clip(clip_folder, DyeClip(3, size, frames))
         video = Video(clip_folder / "clip.mp4")
         options = RunOptions(sam="demo", xmem="demo", device=device)
+        session, plain = RunSession(), PlainMethod(device)
+        session.sam("demo", device), session.xmem("demo", device)
         begin = time.perf_counter()
-        finished = run(clip_folder / "clip.mp4", prompts, run_folder, options)
+        finished = run(clip_folder / "clip.mp4", prompts, run_folder, options, session=session)
         seconds = time.perf_counter() - begin
         begin = time.perf_counter()
-        plain = plain_method(video, prompts, device)
+        results = plain(video, prompts)
         reference = time.perf_counter() - begin
+        spent = finished.record.seconds
+        models = sum(spent[stage] for stage in spent if stage not in _AROUND)
         return {
             "what": "all four strategies",
             "precision": "float32",
             "seconds": seconds / frames,
             "reference_seconds": reference / frames,
-            "around": _share_around(finished),
-            "error": _largest_difference(finished, plain, prompts),
+            "around": 1 - models / seconds,
+            "error": _largest_difference(finished, results, prompts),
         }
 
 
-def plain_method(video: Video, prompts: Prompts, device: str) -> dict[str, list[np.ndarray]]:
-    """Label maps of the four strategies, each made by itself from the video's frames."""
-    sam = OfficialSam(load_sam("demo", device).model, device)
-    checkpoint = load_checkpoint("demo", kind="xmem")
-    network = xmem_from_state_dict(checkpoint.state_dict).to(sam.device)
-    first = segment_first_frame(sam, Frame(video[0]), prompts)
-    tracker, ids = PlainXMem(network), np.array([0, *prompts.ids], np.uint8)
-    ids = ids[np.isin(ids, [0, *np.unique(first)])]
-    results: dict[str, list[np.ndarray]] = {name: [] for name in STRATEGY_NAMES}
-    for index, image in enumerate(video):
-        likeliest = tracker.step(image, None if index else first).argmax(0)
-        results["xmem"].append(ids[likeliest])
-    latest = first
-    for image in video:
-        latest = refine_labels(sam, Frame(image), latest)
-        results["sam"].append(latest)
-    for name in ("refined", "refined-box"):
-        for image, labels in zip(video, results["xmem"], strict=True):
-            results[name].append(refine_labels(sam, Frame(image), labels, name == "refined"))
-    return results
+class PlainMethod:
+    """The four strategies, each by itself from the video's frames, with the demo weights."""
 
+    def __init__(self, device: str) -> None:
+        self._sam = OfficialSam(load_sam("demo", device).model, device)
+        checkpoint = load_checkpoint("demo", kind="xmem")
+        self._network = xmem_from_state_dict(checkpoint.state_dict).to(self._sam.device)
 
-def _share_around(finished: Run) -> float:
-    seconds = finished.record.seconds
-    return sum(seconds.get(stage, 0.0) for stage in _AROUND) / sum(seconds.values())
+    def __call__(self, video: Video, prompts: Prompts) -> dict[str, list[np.ndarray]]:
+        """Label maps of each strategy, one for each frame."""
+        sam = self._sam
+        first = segment_first_frame(sam, Frame(video[0]), prompts)
+        tracker, ids = PlainXMem(self._network), np.array([0, *prompts.ids], np.uint8)
+        ids = ids[np.isin(ids, [0, *np.unique(first)])]
+        results: dict[str, list[np.ndarray]] = {name: [] for name in DEFAULT_NAMES}
+        for index, image in enumerate(video):
+            likeliest = tracker.step(image, None if index else first).argmax(0)
+            results["xmem"].append(ids[likeliest])
+        latest = first
+        for image in video:
+            latest = refine_labels(sam, Frame(image), latest)
+            results["sam"].append(latest)
+        for name in ("refined", "refined-box"):
+            for image, labels in zip(video, results["xmem"], strict=True):
+                results[name].append(refine_labels(sam, Frame(image), labels, name == "refined"))
+        return results
 
 
 def _largest_difference(

@@ -1,22 +1,24 @@
 """SAM's image encoder: the official class beside ours, same weights, same frame."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
-from samflow.lab.benchmark import CLIPS
 from samflow.lab.speed.clock import time_in_turn
 from samflow.lab.speed.machine import count_operations
-from samflow.lab.synthetic import DyeClip
-from samflow.sam import Sam, SamArchitecture, build_sam, load_sam
+from samflow.sam import Sam, SamArchitecture, build_sam
 
 ARCHITECTURES = {
     "vit_b": SamArchitecture(1024, 16, 768, 12, 12, 14, (2, 5, 8, 11)),
     "vit_l": SamArchitecture(1024, 16, 1024, 24, 16, 14, (5, 11, 17, 23)),
     "vit_h": SamArchitecture(1024, 16, 1280, 32, 16, 14, (7, 15, 23, 31)),
+    # three of the twelve blocks, one of them with global attention as in each third
+    "a quarter of vit_b": SamArchitecture(1024, 16, 768, 3, 12, 14, (2,)),
 }
 """The official sizes (segment_anything/build_sam.py): time does not depend on the weights."""
 
@@ -28,9 +30,9 @@ def random_sam(architecture: SamArchitecture, device: str, precision: str) -> Sa
 
 
 def encoder_rows(
-    architecture: SamArchitecture, size: tuple[int, int], device: str, repeats: int
+    name: str, size: tuple[int, int], device: str, repeats: int
 ) -> list[dict[str, Any]]:
-    """Time the image encoder on a frame of `size` (H, W).
+    """Time the image encoder of an architecture of `ARCHITECTURES` on a frame of `size` (H, W).
 
     Returns
     -------
@@ -39,7 +41,7 @@ def encoder_rows(
         autocast for bfloat16), `operations` of the official class, `error`: the largest difference
         of the embeddings from the official float32 ones, relative to their largest value.
     """
-    ours = {"float32": random_sam(architecture, device, "float32")}
+    ours = {"float32": random_sam(ARCHITECTURES[name], device, "float32")}
     official = ours["float32"].model
     ours["bfloat16"] = Sam(deepcopy(official), device, precision="bfloat16")
     target = ours["float32"].device
@@ -51,53 +53,29 @@ def encoder_rows(
         with torch.inference_mode(), half if precision == "bfloat16" else nullcontext():
             return official.image_encoder(pixels)
 
-    ways: dict[str, Any] = {}
-    for name, sam in ours.items():
-        ways[f"official {name}"] = lambda name=name: reference(name)
-        ways[f"ours {name}"] = lambda sam=sam: sam.embed(image)
-    exact = reference("float32")
-    operations = count_operations(lambda: reference("float32"))
+    def features(sam: Sam) -> torch.Tensor:
+        return sam.embed(image).features
+
+    results: dict[str, torch.Tensor] = {}
+
+    def keep(name: str, way: Callable[[], torch.Tensor]) -> Callable[[], None]:
+        return lambda: results.update({name: way()})
+
+    ways = {}
+    for precision, sam in ours.items():
+        ways[f"official {precision}"] = keep(f"official {precision}", partial(reference, precision))
+        ways[f"ours {precision}"] = keep(precision, partial(features, sam))
     seconds = time_in_turn(ways, repeats, target)
+    exact = results["official float32"]
+    operations = count_operations(lambda: reference("float32"))
     return [
         {
-            "what": "SAM encoder",
-            "precision": name,
-            "seconds": seconds[f"ours {name}"],
-            "reference_seconds": seconds[f"official {name}"],
+            "what": f"SAM's encoder, {name}",
+            "precision": precision,
+            "seconds": seconds[f"ours {precision}"],
+            "reference_seconds": seconds[f"official {precision}"],
             "operations": operations,
-            "error": float((sam.embed(image).features - exact).abs().max() / exact.abs().max()),
+            "error": float((results[precision] - exact).abs().max() / exact.abs().max()),
         }
-        for name, sam in ours.items()
+        for precision in ours
     ]
-
-
-def mask_agreement(device: str, clips: int, size: tuple[int, int] = (270, 480)) -> float:
-    """Lowest IoU of a region's mask in bfloat16 with that in float32.
-
-    Parameters
-    ----------
-    device : str
-    clips : int
-        How many of the dye benchmark's clips; the demo weights segment the first frame of each
-        from its boxes.
-    size : (int, int)
-        (H, W) of the frames, px.
-
-    Returns
-    -------
-    float
-        In [0, 1].
-    """
-    exact, coarse = (load_sam("demo", device, precision) for precision in ("float32", "bfloat16"))
-    lowest = 1.0
-    for clip in CLIPS[:clips]:
-        film = DyeClip(clip.seed, size, 1, look=clip.look, scene=clip.scene)
-        image, _ = next(iter(film))
-        prompts = film.prompts()
-        a, b = (
-            sam.predict_regions(sam.embed(image), prompts) > sam.mask_threshold
-            for sam in (exact, coarse)
-        )
-        either = (a | b).sum((1, 2, 3))
-        lowest = min(lowest, float(((a & b).sum((1, 2, 3)) / np.maximum(either, 1)).min()))
-    return lowest

@@ -13,10 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from samflow.errors import SamflowError
-from samflow.lab.benchmark import CLIPS
 from samflow.lab.speed.machine import count_operations
-from samflow.lab.synthetic import DyeClip
-from samflow.xmem import Tracker, XMem, load_xmem
+from samflow.xmem import Tracker, XMem
 from samflow.xmem.blocks import FeatureFusion, GroupResBlock
 from samflow.xmem.folding import prepare
 from samflow.xmem.geometry import Geometry
@@ -209,30 +207,3 @@ def step_rows(
         }
         for name in ("float32", "bfloat16")
     ]
-
-
-def label_agreement(device: str, frames: int, size: tuple[int, int] = (270, 480)) -> float:
-    """Lowest IoU of a dye's mask in bfloat16 with that in float32, tracked by the demo weights.
-
-    Parameters
-    ----------
-    device : str
-    frames : int
-        Of a dye clip whose true first frame is given.
-    size : (int, int)
-        (H, W) of the frames, px.
-
-    Returns
-    -------
-    float
-        In [0, 1].
-    """
-    trackers = [Tracker(load_xmem("demo", device, name)) for name in ("float32", "bfloat16")]
-    lowest = 1.0
-    for number, (image, labels) in enumerate(DyeClip(CLIPS[0].seed, size, frames)):
-        given = labels if number == 0 else None
-        a, b = (tracker.step_labels(image, given) for tracker in trackers)
-        for dye in (1, 2):
-            both, either = ((a == dye) & (b == dye)).sum(), ((a == dye) | (b == dye)).sum()
-            lowest = min(lowest, float(both / max(1, either)))
-    return lowest
