@@ -13,7 +13,7 @@ from samflow.errors import SamflowError
 from samflow.lab.speed.agreement import precision_agreement
 from samflow.lab.speed.growth import Case, measure_case
 from samflow.lab.speed.machine import describe, matrix_peak
-from samflow.lab.speed.run_speed import run_row
+from samflow.lab.speed.run_speed import comparison_rate, run_row
 from samflow.lab.speed.sam_speed import ARCHITECTURES, encoder_rows
 from samflow.lab.speed.xmem_speed import step_rows
 from samflow.xmem import XMem
@@ -99,6 +99,8 @@ class Bench:
         peak: above 1 where work is saved), `error`, `around` where they are known.
     agreement : dict of strategy to dict
         Mean and lowest IoU of masks in bfloat16 with those in float32, see `precision_agreement`.
+    comparison : float
+        Frames of a comparison video that one core draws and writes in a second.
     growth : list of dict
         What `measure_case` gives.
     """
@@ -107,6 +109,7 @@ class Bench:
     peak: dict[str, float]
     rows: list[dict[str, Any]] = field(default_factory=list)
     agreement: dict[str, dict[str, float]] = field(default_factory=dict)
+    comparison: float = 0.0
     growth: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -167,6 +170,7 @@ def _steps(
 
     def strategies() -> None:
         measured.rows.append(run_row(options.frames, (270, 480), str(device)))
+        measured.comparison = comparison_rate()
 
     def agreement() -> None:
         measured.agreement = precision_agreement(str(device), *options.agreement)

@@ -11,12 +11,13 @@ import torch
 from samflow.lab.demo_run import write_dye_clip
 from samflow.lab.speed.xmem_speed import PlainXMem
 from samflow.lab.synthetic import DyeClip
-from samflow.prompts import Prompts
+from samflow.overlay import Comparison
+from samflow.prompts import Prompts, Region
 from samflow.runs import Run, RunOptions, run
 from samflow.runs.session import RunSession
 from samflow.sam import Embedding, Sam, load_sam
 from samflow.strategies import DEFAULT_NAMES, Frame, refine_labels, segment_first_frame
-from samflow.video import Video
+from samflow.video import Video, VideoWriter
 from samflow.weights import load_checkpoint
 from samflow.xmem.xmem_checkpoint import xmem_from_state_dict
 
@@ -82,6 +83,29 @@ def run_row(frames: int, size: tuple[int, int], device: str) -> dict[str, Any]:
             "around": 1 - models / seconds,
             "error": _largest_difference(finished, results, prompts),
         }
+
+
+def comparison_rate(frames: int = 24, size: tuple[int, int] = (1080, 1920)) -> float:
+    """Frames of a comparison video of four panels that one core draws and writes in a second.
+
+    Parameters
+    ----------
+    frames : int
+        Drawn and written.
+    size : (int, int)
+        (H, W) of the film's frames, px.
+    """
+    film = list(DyeClip(3, size, 3))
+    names = [f"strategy {number}" for number in range(4)]
+    regions = [Region(id=1, name="upper dye"), Region(id=2, name="lower dye")]
+    layout = Comparison(size, names, regions, film=False)
+    with TemporaryDirectory() as folder:
+        begin = time.process_time()
+        with VideoWriter(Path(folder) / "comparison.mp4", layout.size, fps=25) as writer:
+            for index in range(frames):
+                image, labels = film[index % len(film)]
+                writer.write(layout.frame(image, dict.fromkeys(names, labels), index / 25, index))
+        return frames / (time.process_time() - begin)
 
 
 class PlainMethod:
