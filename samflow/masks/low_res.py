@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from samflow.errors import SamflowError
 
@@ -57,19 +58,21 @@ def mask_to_low_res_logits(
     down, across = (
         _overlap(length, int(length * scale + 0.5), image_size, mask_size) for length in mask.shape
     )
-    share = down @ (mask != 0).astype(np.float64) @ across.T  # (mask_size, mask_size)
+    rows = down @ (mask != 0).astype(np.float64)  # (mask_size, W)
+    share = (across @ rows.T).T  # (mask_size, mask_size)
     # sums of exact shares may miss 0 or `coverage` by rounding
     foreground = share > coverage + 1e-9
     return np.where(foreground, value, -value).astype(np.float32)[None]
 
 
 @lru_cache(maxsize=16)
-def _overlap(length: int, resized: int, image_size: int, mask_size: int) -> np.ndarray:
-    """Share of each cell that each pixel covers along one axis: (mask_size, length) float64."""
+def _overlap(length: int, resized: int, image_size: int, mask_size: int) -> csr_array:
+    """Share of each cell that each pixel covers along one axis: (mask_size, length) float64.
+
+    Sparse: a cell meets few pixels, or a pixel few cells.
+    """
     cell = image_size / mask_size
     cells = np.arange(mask_size)[:, None] * cell
     pixels = np.arange(length)[None] * (resized / length)
     covered = np.minimum(cells + cell, pixels + resized / length) - np.maximum(cells, pixels)
-    share = np.clip(covered, 0, None) / cell
-    share.setflags(write=False)
-    return share
+    return csr_array(np.clip(covered, 0, None) / cell)
