@@ -340,9 +340,9 @@ def test_drift_ranks_tracks_of_dye_clips_as_their_true_score_does():
 
 def test_bad_input_for_drift_is_refused():
     film, truth = disc_film(3)
-    with pytest.raises(SamflowError, match="no picture for frame 2"):
+    with pytest.raises(SamflowError, match="no image for frame 2"):
         drift_signs({"a": truth}, film[:2], [1])
-    with pytest.raises(SamflowError, match="picture of frame 0 has shape"):
+    with pytest.raises(SamflowError, match="image of frame 0 has shape"):
         drift_signs({"a": truth}, [film[0][:10]] * 3, [1])
     with pytest.raises(SamflowError, match="label above 0"):
         drift_signs({"a": truth}, film, [0])

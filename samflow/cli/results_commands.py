@@ -51,7 +51,7 @@ def measure_command(
         float | None,
         typer.Option(
             "--mm-per-px",
-            help="A known length in the picture, mm, over its px; without it all is in px.",
+            help="A known length in the frame, mm, over its px; without it all is in px.",
         ),
     ] = None,
     scale_px: Annotated[

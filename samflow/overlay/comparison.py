@@ -1,4 +1,4 @@
-"""Frames of a comparison video: the film and each strategy's overlay, side by side."""
+"""Frames of a comparison video: the video's frame and each strategy's overlay, side by side."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,13 +20,13 @@ class Comparison:
     Parameters
     ----------
     size : (H, W)
-        Of the film's frames.
+        Of the video's frames.
     titles : sequence of str
         One a panel with an overlay: the strategies.
     regions : sequence of Region
         Names and colours; those marked as background are not in the legend.
     film : bool
-        Show the plain film as first panel.
+        Show the plain frame as first panel.
     alpha : float
         Opacity of the overlays, 0 to 1.
     max_width : int
@@ -88,9 +88,9 @@ class Comparison:
         Parameters
         ----------
         image : (H, W, 3) uint8
-            RGB frame of the film.
+            RGB frame of the video.
         labels : mapping of title to (H, W) uint8
-            Label map of each strategy; a title that is missing shows the film without overlay.
+            Label map of each strategy; a title that is missing shows the frame without overlay.
         time : float, optional
             Seconds in the clip.
         index : int, optional

@@ -45,7 +45,7 @@ def measure(
     run : Run
         With all its frames done.
     mm_per_px : float, optional
-        The scale, the same across the picture; without it lengths are in pixels.
+        The scale, the same across the frame; without it lengths are in pixels.
     video_path : str or Path, optional
         The video, when it is no longer where the run found it: the times of the frames come
         from it.

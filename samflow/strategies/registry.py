@@ -27,7 +27,7 @@ class StrategyEntry:
     baseline : bool
         What people do without a network, to compare with.
     default : bool
-        One of the method's own, which `samflow run` takes when it is told none.
+        One of the method's own, which `samflow run` takes by default.
     sharp : bool
         Its edges follow the frame's colours already.
     """

@@ -93,7 +93,7 @@ def comparison_rate(frames: int = 24, size: tuple[int, int] = (1080, 1920)) -> f
     frames : int
         Drawn and written.
     size : (int, int)
-        (H, W) of the film's frames, px.
+        (H, W) of the frames, px.
     """
     film = list(DyeClip(3, size, 3))
     names = [f"strategy {number}" for number in range(4)]

@@ -103,7 +103,7 @@ def front_position(
     float
         Distance in pixels from the edge of the frame behind the front (the left edge for "right",
         the lower edge for "up"). NaN without dye, and when the dye reaches the edge ahead: its
-        front has left the picture. Exact to one pixel.
+        front has left the frame. Exact to one pixel.
 
     Examples
     --------

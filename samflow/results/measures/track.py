@@ -18,7 +18,7 @@ scale, and heights upwards from the lower edge of the frame:
 - `frame_contact`: length of the frame's edge that the dye touches.
 - `area_rate`: dA/dt, `rate_of_change` of the area; `entrainment`: E = dA/dt - Q0 per unit width,
   Q0 the inflow of dyed fluid (Sher and Woods, J. Fluid Mech. 818, 2017). E means entrainment only
-  while no dye leaves the picture: `frame_contact` beyond the inflow must be 0.
+  while no dye leaves the frame: `frame_contact` beyond the inflow must be 0.
 """
 
 from collections.abc import Iterable, Sequence
@@ -107,7 +107,7 @@ def measure_track(
     timestamps : (T,) sequence of float
         The frames' true times in seconds, increasing.
     mm_per_px : float, optional
-        The scale, the same across the picture; without it lengths are in pixels.
+        The scale, the same across the frame; without it lengths are in pixels.
     fluid : (H, W) array of bool, optional
         Where there is fluid. Dye outside does not count, shares are those of the fluid, and the
         line where dye meets a wall is no interface. By default the whole frame is fluid.

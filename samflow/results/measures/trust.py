@@ -72,7 +72,7 @@ def trusted_scale(
     Masks that lose what is thinner than w, one more and the other less, have different lengths at
     scales below w and the same above. Agreement is necessary for trust, but not enough: what all
     ways lose alike is not seen. Colour-sharpened masks belong among the ways for that reason: they
-    have their edges from the picture, not from a network.
+    have their edges from the frame, not from a network.
 
     Examples
     --------

@@ -92,7 +92,7 @@ def length_unit(mm_per_px: float | None) -> tuple[float, str]:
     if not (math.isfinite(mm_per_px) and mm_per_px > 0):
         raise SamflowError(
             f"the scale is {mm_per_px} mm per pixel, expected a number above 0: "
-            "measure a known length in the picture, or leave the scale out for pixels."
+            "measure a known length in the frame, or leave the scale out for pixels."
         )
     return float(mm_per_px), "mm"
 

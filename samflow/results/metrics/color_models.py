@@ -29,7 +29,7 @@ class ColorModels:
     means : (K, 3) array of float64
         Mean colour of each.
     covariances : (K, 3, 3) array of float64
-        Each with the noise of a picture added.
+        Each with the noise of an image added.
     """
 
     labels: tuple[int, ...]

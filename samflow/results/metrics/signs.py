@@ -1,4 +1,4 @@
-"""Signs that a track goes wrong, read off tracks and pictures without any truth."""
+"""Signs that a track goes wrong, read off tracks and frames without any truth."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -45,14 +45,14 @@ def drift_signs(
             `samflow.results.metrics.color_models.color_fit`, [0, 1]; NaN where it is gone.
         `first_color_fit` : the same with the colours that the track's labels had on the first
             frame, in the light of this frame: mean and standard deviation of each channel over
-            the picture are brought to those of the first one.
+            the image are brought to those of the first one.
         `area_jump` : log(A / A of the frame before); infinite when the region appears or vanishes.
         `area_change` : log(A / A of the first frame).
 
     Raises
     ------
     SamflowError
-        When tracks differ in frames or size, or the pictures are fewer or of another size.
+        When tracks differ in frames or size, or the images are fewer or of another size.
     """
     wanted = list(dict.fromkeys(int(region) for region in regions))
     if not wanted or min(wanted) < 1:
@@ -60,12 +60,12 @@ def drift_signs(
             f"regions to look at are {wanted}, expected at least one label above 0: "
             "give the labels of the dyes."
         )
-    pictures = iter(images)
+    remaining = iter(images)
     before: dict[str, NDArray[Any]] = {}
     first: dict[str, _First] = {}
     rows: list[dict[str, Any]] = []
     for frame, maps in lock_step(tracks):
-        lab = _lab(next(pictures, None), frame, next(iter(maps.values())).shape)
+        lab = _lab(next(remaining, None), frame, next(iter(maps.values())).shape)
         fits = {}
         for name, labels in maps.items():
             models = ColorModels.learn(labels, lab)
@@ -115,7 +115,7 @@ def _areas(labels: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _light(lab: Lab) -> tuple[Lab, Lab]:
-    """Mean and standard deviation of each channel of a picture, at least one unit of 8 bits."""
+    """Mean and standard deviation of each channel of an image, at least one unit of 8 bits."""
     mean, deviation = cv2.meanStdDev(lab)
     return mean.ravel().astype(np.float32), np.maximum(deviation.ravel(), 1).astype(np.float32)
 
@@ -142,13 +142,13 @@ def _agreement(masks: dict[str, Mask]) -> dict[str, float]:
 def _lab(image: Any, frame: int, size: tuple[int, ...]) -> NDArray[np.float32]:
     if image is None:
         raise SamflowError(
-            f"there is no picture for frame {frame}, expected one for each frame of the tracks: "
+            f"there is no image for frame {frame}, expected one for each frame of the tracks: "
             "pass the clip that the tracks were made from."
         )
     rgb = np.asarray(image)
     if rgb.shape != (*size, 3) or rgb.dtype != np.uint8:
         raise SamflowError(
-            f"the picture of frame {frame} has shape {rgb.shape} and type {rgb.dtype}, expected "
+            f"the image of frame {frame} has shape {rgb.shape} and type {rgb.dtype}, expected "
             f"{(*size, 3)} uint8: pass the clip that the tracks were made from."
         )
     return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB), dtype=np.float32)
