@@ -86,7 +86,7 @@ def write_label_map(
             f"labels must be 0 to 254, got {labels.min()} to {labels.max()} for {path}."
         )
     picture = Image.fromarray(np.ascontiguousarray(labels, dtype=np.uint8))
-    # Pillow stores as many bits a pixel as the palette needs, so it must reach to every label
+    # Pillow stores as many bits per pixel as the palette needs, so it must reach to every label
     colours = np.concatenate([palette, DAVIS_PALETTE[len(palette) : int(labels.max()) + 1]])
     picture.putpalette(colours.tobytes())
     with atomic_path(path) as part:

@@ -22,7 +22,7 @@ class Comparison:
     size : (H, W)
         Of the video's frames.
     titles : sequence of str
-        One a panel with an overlay: the strategies.
+        One per panel with an overlay: the strategies.
     regions : sequence of Region
         Names and colours; those marked as background are not in the legend.
     film : bool

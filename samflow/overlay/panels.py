@@ -83,7 +83,7 @@ class PanelGrid:
     Parameters
     ----------
     titles : sequence of str
-        One a panel, in reading order.
+        One per panel, in reading order.
     image_size : (H, W)
         Size of the images; they are scaled down together until the whole fits.
     legend : sequence of (name, "#rrggbb")
@@ -182,7 +182,7 @@ class PanelGrid:
         Parameters
         ----------
         images : sequence of (h, w, 3) uint8
-            RGB, one a panel; another size than `panel_size` is fitted with its aspect kept.
+            RGB, one per panel; another size than `panel_size` is fitted with its aspect kept.
         caption : str
             Text at the bottom right, such as the time.
 

@@ -88,7 +88,7 @@ def clip_sheet(
     columns: int = 4,
     max_width: int = 2400,
 ) -> np.ndarray:
-    """Draw evenly spaced frames of some tracks on one page, one row a track: (H, W, 3) uint8 RGB.
+    """Draw evenly spaced frames of some tracks on one page, one row per track: (H, W, 3) uint8 RGB.
 
     `tracks` has the label maps (H, W) uint8 of the clip's frames by title; `regions`, `path` and
     `max_width` are as in `samflow.overlay.contact_sheet`.
@@ -102,7 +102,7 @@ def clip_sheet(
 
 
 def run_sheet(run: Run, path: str | Path) -> None:
-    """Write a PNG page of evenly spaced frames of a complete run, one row a strategy."""
+    """Write a PNG page of evenly spaced frames of a complete run, one row per strategy."""
     clip_sheet(run.clip(), _tracks([run]), run.record.prompts.regions, path)
 
 

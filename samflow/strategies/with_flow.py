@@ -20,7 +20,7 @@ class FlowStrategy(KeepingArrays):
     motion below half a pixel would be lost and threads would tear. What is carried is, for each
     pixel, the place on the first frame that its fluid came from, in float32, by the flow from each
     frame to the one before (Kroeger et al., "Fast optical flow using dense inverse search", ECCV
-    2016). The first label map is looked up there, at the nearest pixel, once a frame. Fluid that
+    2016). The first label map is looked up there, at the nearest pixel, once per frame. Fluid that
     enters the frame takes the label where it came in. Errors of the flow add up along the clip.
     """
 

@@ -17,7 +17,7 @@ _KEPT_EMBEDDINGS = 8
 
 
 class Preview:
-    """Label maps of prompts, with one embedding a frame.
+    """Label maps of prompts, with one embedding per frame.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Preview:
         ----------
         prompts : Prompts
         use_points : bool
-            Use points beside the boxes.
+            Use points besides the boxes.
 
         Returns
         -------

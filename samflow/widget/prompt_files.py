@@ -1,4 +1,4 @@
-"""Where a widget keeps prompts: one JSON file, and one a frame when several have prompts."""
+"""Where a widget keeps prompts: one JSON file, and one per frame when several have prompts."""
 
 import glob
 from collections.abc import Sequence

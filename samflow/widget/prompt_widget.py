@@ -59,7 +59,7 @@ class PromptWidget(anywidget.AnyWidget):
     Attributes
     ----------
     use_points : bool
-        Whether the preview uses points beside boxes; off at first, as in a run.
+        Whether the preview uses points besides boxes; off at first, as in a run.
     labels : ndarray or None
         The preview: (H, W) uint8 label map of the shown frame, background regions included.
 
@@ -158,7 +158,7 @@ class PromptWidget(anywidget.AnyWidget):
 
     @property
     def use_points(self) -> bool:
-        """Whether the preview uses points beside boxes."""
+        """Whether the preview uses points besides boxes."""
         return self._use_points
 
     @use_points.setter

@@ -73,7 +73,7 @@ def show_sheet(
     columns: int = 4,
     max_width: int = 1000,
 ) -> "IPython.display.Image":
-    """Show evenly spaced frames of some tracks on one page, one row a track.
+    """Show evenly spaced frames of some tracks on one page, one row per track.
 
     Parameters
     ----------

@@ -61,7 +61,7 @@ def bench_text(measured: Bench) -> str:
 
 
 def _growth_table(measured: Bench) -> str:
-    heads = ("what grows", "SAM", "frames", "size", "regions", "s a frame", "peak memory, MB")
+    heads = ("what grows", "SAM", "frames", "size", "regions", "s per frame", "peak memory, MB")
     rows = [
         [
             case["kind"],
@@ -83,7 +83,7 @@ def plot_growth(measured: Bench) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        A column for each thing that grows: seconds a frame above, peak memory below.
+        A column for each thing that grows: seconds per frame above, peak memory below.
     """
     axis_of = {
         "frames": ("frames", lambda case: case["frames"]),
@@ -102,7 +102,7 @@ def plot_growth(measured: Bench) -> Figure:
             axes.plot(x, values, "o-", color="#0072b2")
             axes.set_ylim(bottom=0)
         grid[1, column].set_xlabel(label)
-    grid[0, 0].set_ylabel("s a frame")
+    grid[0, 0].set_ylabel("s per frame")
     grid[1, 0].set_ylabel("peak memory, MB")
     return figure
 

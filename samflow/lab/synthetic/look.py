@@ -43,7 +43,7 @@ class Look:
     blur, grain, gamma : float
         Lens blur (px), film grain (0..1), tone curve.
     dust : float
-        Mean number of specks and scratches a frame.
+        Mean number of specks and scratches per frame.
     jpeg : int
         Quality of the compression that the picture went through.
     swing : float

@@ -62,7 +62,7 @@ def draw_example(
 ) -> Example:
     """Draw an image, change it, and prompt each of the 1 to 3 regions in it.
 
-    The bank has at least two frames a clip; `sizes` are the sides of the model's input and of its
+    The bank has at least two frames per clip; `sizes` are the sides of the model's input and of its
     mask prompts.
     """
     input_size, mask_size = sizes
