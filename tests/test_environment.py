@@ -18,7 +18,11 @@ def _requirements(lines: list[str]) -> dict[str, str]:
 def test_conda_and_pip_agree():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = _requirements(
-        [*project["dependencies"], *project["optional-dependencies"]["notebook"]]
+        [
+            *project["dependencies"],
+            *project["optional-dependencies"]["notebook"],
+            *project["optional-dependencies"]["sam2"],
+        ]
     )
     wanted = {CONDA_NAMES.get(name, name): bound for name, bound in wanted.items()}
     wanted["python"] = project["requires-python"]

@@ -12,6 +12,7 @@ HOUSE = [
     {"files", "device"},
     {"video", "prompts", "masks", "weights"},
     {"acquire", "sam", "xmem", "maskio", "overlay"},
+    {"models"},
     {"strategies"},
     {"runs"},
     {"results"},
@@ -19,7 +20,7 @@ HOUSE = [
     {"cli", "widget"},
 ]
 FLOOR = {room: floor for floor, row in enumerate(HOUSE) for room in row}
-TORCH = {"device", "weights", "sam", "xmem", "strategies", "runs", "lab"}
+TORCH = {"device", "weights", "sam", "xmem", "models", "strategies", "runs", "lab"}
 
 
 def _room(path: Path) -> str:

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from samflow.errors import SamflowError
+
 app = typer.Typer(
     name="samflow",
     help="Segment dye in films of turbulent flow, compare the ways through the clip, measure.",
@@ -57,6 +59,14 @@ XMemName = Annotated[
     str,
     typer.Option("--xmem", help="XMem, XMem-s012 (fetched on first use), demo, or a file."),
 ]
+Weights = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--weights",
+        help="Weights of another model, as sam2=NAME or sam2=FOLDER; again for more models. "
+        "Names: samflow weights list.",
+    ),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Precision = Annotated[
     str, typer.Option(help="float32, bfloat16, or auto: bfloat16 where it is faster.")
@@ -74,6 +84,17 @@ AcceptFrame = Annotated[
     bool,
     typer.Option("--accept-frame", help="Accept other pixels than the prompts were drawn on."),
 ]
+
+
+def split_weights(given: list[str] | None) -> dict[str, str]:
+    """Split each "MODEL=NAME" at its first equals sign."""
+    found = {}
+    for text in given or []:
+        model, sign, source = text.partition("=")
+        if not sign or not model or not source:
+            raise SamflowError(f"--weights {text!r} names no model: write it as sam2=FOLDER.")
+        found[model] = source
+    return found
 
 
 def split_names(text: str) -> tuple[str, ...]:

@@ -14,13 +14,16 @@ from samflow.cli.app import (
     PromptsFile,
     SamName,
     UsePoints,
+    Weights,
     XMemName,
     app,
     console,
     split_names,
+    split_weights,
 )
 from samflow.cli.terminal_tables import print_scores
 from samflow.errors import SamflowError
+from samflow.models import MODELS
 from samflow.strategies import BASELINE_NAMES, DEFAULT_NAMES, STRATEGY_NAMES, PromptOptions
 from samflow.weights import waiting
 
@@ -98,12 +101,14 @@ def run_command(
     strategies: Annotated[
         str,
         typer.Option(
-            help=f"Comma-separated, any of {', '.join(STRATEGY_NAMES)}, and of the baselines "
-            f"{', '.join(BASELINE_NAMES)}."
+            help=f"Comma-separated, any of {', '.join(STRATEGY_NAMES)}, of the baselines "
+            f"{', '.join(BASELINE_NAMES)}, and of the trackers {', '.join(MODELS)}, as in sam2, "
+            "sam2-box, refined:sam2, anchored:sam2."
         ),
     ] = ",".join(DEFAULT_NAMES),
     sam: SamName = "vit_h",
     xmem: XMemName = "XMem",
+    weights: Weights = None,
     device: Device = "auto",
     precision: Precision = "float32",
     start: Annotated[
@@ -147,6 +152,7 @@ def run_command(
         strategies=split_names(strategies),
         sam=sam,
         xmem=xmem,
+        weights=split_weights(weights),
         device=device,
         precision=precision,
         start=None if start is None else parse_time(start),

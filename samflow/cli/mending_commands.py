@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from samflow.cli.app import app, console
+from samflow.cli.app import Weights, app, console, split_weights
 from samflow.errors import SamflowError
 
 
@@ -30,6 +30,7 @@ def correct_command(
     video: Annotated[Path | None, typer.Option(help="The run's video, if it was moved.")] = None,
     sam: Annotated[str | None, typer.Option(help="The run's SAM weights, if moved.")] = None,
     xmem: Annotated[str | None, typer.Option(help="The run's XMem weights, if moved.")] = None,
+    weights: Weights = None,
     device: Annotated[
         str | None, typer.Option(help="auto, cpu, cuda, cuda:N or mps; default the run's.")
     ] = None,
@@ -41,7 +42,7 @@ def correct_command(
     if (labels is not None) + (prompts is not None) + remove != 1:
         raise typer.BadParameter("give one of --labels, --prompts and --remove.")
     given = Prompts.load(prompts) if prompts is not None else labels
-    places = Places(video, sam, xmem, device)
+    places = Places(video, sam, xmem, device, split_weights(weights))
     try:
         mended = correct(Run(run), frame, given, replace=replace, out=out, places=places)
     except KeyboardInterrupt:

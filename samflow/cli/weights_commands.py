@@ -15,6 +15,7 @@ app.add_typer(weights_app, name="weights")
 @weights_app.command("list")
 def weights_list() -> None:
     """List the checkpoints that samflow knows by name, and whether they are here."""
+    from samflow.models import MODELS
     from samflow.weights import REGISTRY, verify
 
     states = {row.name: row.state for row in verify()}
@@ -23,6 +24,13 @@ def weights_list() -> None:
         size = "" if entry.size is None else f"{entry.size / 1e6:.0f}"
         table.add_row(entry.name, entry.file, size, entry.licence, states[entry.name])
     console.print(table)
+    console.print("\nmodels beside SAM and XMem, fetched on first use by their library:")
+    others = Table("--weights", "on huggingface.co", "million parameters", "licence", box=None)
+    for model in MODELS.values():
+        for name, weights in model.weights.items():
+            size = f"{weights.millions:g}"
+            others.add_row(f"{model.name}={name}", weights.hub, size, model.licence)
+    console.print(others)
 
 
 @weights_app.command("fetch")

@@ -12,7 +12,7 @@ from samflow.maskio import Track
 from samflow.overlay import Comparison, contact_sheet, evenly_spaced
 from samflow.prompts import Region
 from samflow.runs import Run
-from samflow.strategies import TITLES
+from samflow.strategies import strategy_entry
 from samflow.video import Video, VideoWriter
 
 
@@ -129,6 +129,6 @@ def _tracks(runs: Sequence[Run], strategies: Sequence[str] | None = None) -> dic
         for name in run.strategies:
             if strategies is not None and name not in strategies:
                 continue
-            title = TITLES[name]
+            title = strategy_entry(name).title
             tracks[f"{run.folder.name}: {title}" if len(runs) > 1 else title] = run.track(name)
     return tracks

@@ -9,7 +9,7 @@ import numpy as np
 from samflow.overlay import Comparison
 from samflow.runs.record import RunRecord
 from samflow.runs.sweep import Stopwatch
-from samflow.strategies import TITLES
+from samflow.strategies import strategy_entry
 from samflow.video import Video, VideoWriter, concatenate_videos
 
 
@@ -36,8 +36,10 @@ class ComparisonParts:
         watch: Stopwatch,
     ) -> None:
         self._folder, self._clip, self._watch = folder, clip, watch
-        titles, regions = [TITLES[name] for name in strategies], record.prompts.regions
-        self._comparison = Comparison(clip.size, titles, regions, heading=record.note)
+        titles = [strategy_entry(name).title for name in strategies]
+        self._comparison = Comparison(
+            clip.size, titles, record.prompts.regions, heading=record.note
+        )
         self._writer: VideoWriter | None = None
 
     def _part(self, begin: int) -> Path:
@@ -54,7 +56,7 @@ class ComparisonParts:
         """Draw frame `index` with each strategy's label map, and write it."""
         seconds = float(self._clip.timestamps[index] - self._clip.timestamps[0])
         with self._watch("overlay"):
-            panels = {TITLES[name]: labels for name, labels in results.items()}
+            panels = {strategy_entry(name).title: labels for name, labels in results.items()}
             picture = self._comparison.frame(image, panels, seconds, index)
         with self._watch("write"):
             if self._writer is None:

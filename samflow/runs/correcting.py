@@ -23,6 +23,7 @@ from samflow.runs.locking import locked
 from samflow.runs.record import Run
 from samflow.runs.sweep import Stopwatch, Sweep
 from samflow.runs.workshop import (
+    Models,
     Places,
     bring_up_to_date,
     check_models,
@@ -30,10 +31,8 @@ from samflow.runs.workshop import (
     load_models,
     recorded_options,
 )
-from samflow.sam import Sam
 from samflow.strategies import Frame
 from samflow.video import Video
-from samflow.xmem import XMem
 
 
 def correct(
@@ -83,7 +82,8 @@ def correct(
     and every corrected one) each strategy goes forwards from the one before and backwards from the
     one after, and the results are joined (`samflow.masks.join_label_maps`); before the first and
     after the last it goes one way. Only the frames between the neighbours of a correction change.
-    XMem has the given frame at either end in permanent memory.
+    XMem has the given frame at either end in permanent memory; the trackers of `samflow.models` are
+    conditioned on both.
 
     A region that the label map lacks is not on that frame: it ends, or has not begun. A label map
     with no background region (results have none) keeps those of the nearest given frame where it
@@ -130,14 +130,14 @@ class _Workshop:
         self.clip: Video = run.clip(places.video)
 
     @cached_property
-    def models(self) -> tuple[Sam, XMem | None]:
+    def models(self) -> Models:
         """The models that the run was made with."""
         models = load_models(self.options)
-        check_models(self.run, *models)
+        check_models(self.run, models)
         return models
 
     def _sweep(self, prompts: Prompts) -> Sweep:
-        return Sweep({}, self.models[0], prompts, self.options, Stopwatch())
+        return Sweep({}, self.models.sam, prompts, self.options, Stopwatch())
 
     def take_back(self, frame: int) -> None:
         """Delete a correction, if there is one or its removal was interrupted."""
@@ -179,4 +179,4 @@ class _Workshop:
 
     def mend(self) -> None:
         """Compute what the corrections change."""
-        bring_up_to_date(self.run, self.clip, self.options, *self.models)
+        bring_up_to_date(self.run, self.clip, self.options, self.models)

@@ -11,7 +11,7 @@ from samflow.maskio import read_label_map, write_label_map
 from samflow.runs.given import GivenFrame, Pass
 from samflow.runs.resuming import load_point, save_point
 from samflow.runs.sweep import Sweep
-from samflow.strategies import Frame
+from samflow.strategies import Frame, folder_name
 from samflow.video import Video
 
 
@@ -31,7 +31,7 @@ class PassStore:
 
     def path(self, key: str, strategy: str, frame: int) -> Path:
         """File of a frame's label map."""
-        return self.folder / strategy / key[:16] / f"{frame:05d}.png"
+        return self.folder / folder_name(strategy) / key[:16] / f"{frame:05d}.png"
 
     def holds(self, key: str, strategy: str, frames: Sequence[int]) -> bool:
         """Whether there is a label map for each of the frames."""

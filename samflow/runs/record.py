@@ -2,6 +2,7 @@
 
 import json
 import platform
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from samflow.errors import SamflowError
 from samflow.files import files_by_number, sha256_of_file, write_text
 from samflow.maskio import Track
 from samflow.prompts import Prompts, Region
+from samflow.strategies import folder_name
 from samflow.video import Video
 from samflow.weights import demo_note
 
@@ -104,7 +106,10 @@ class RunRecord(BaseModel):
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that results depend on."""
-    return {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
+    # what the models of an extra come from, when one is in use
+    loaded = [name for name in ("transformers",) if name in sys.modules]
+    names = (*_PACKAGES, *loaded)
+    return {"python": platform.python_version()} | {name: version(name) for name in names}
 
 
 class Run:
@@ -164,7 +169,7 @@ class Run:
 
     def mask_folder(self, strategy: str) -> Path:
         """Folder of a strategy's palette PNGs."""
-        return self.folder / "masks" / strategy
+        return self.folder / "masks" / folder_name(strategy)
 
     def track(self, strategy: str) -> Track:
         """A strategy's label maps."""

@@ -1,6 +1,6 @@
 """What a run does, besides its video and prompts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,7 +14,8 @@ class RunOptions:
     Parameters
     ----------
     strategies : sequence of str
-        Of `samflow.strategies.REGISTRY`.
+        Of `samflow.strategies.REGISTRY`, or about a tracker of `samflow.models`, as "sam2" and
+        "refined:sam2".
     sam, xmem : str
         Registry name or file of the weights.
     device : str
@@ -35,6 +36,9 @@ class RunOptions:
         `samflow.masks.sharpen_labels`. Baselines are left as they are.
     save_every : int
         Frames between two points from which an interrupted run can go on.
+    weights : mapping of str to str
+        Registry name or path of the weights of models of `samflow.models`, by the models' names;
+        some have weights that are taken when none are named.
     """
 
     strategies: Sequence[str] = DEFAULT_NAMES
@@ -49,10 +53,20 @@ class RunOptions:
     prompting: PromptOptions = field(default_factory=PromptOptions)
     sharpen: bool = False
     save_every: int = 50
+    weights: Mapping[str, str] = field(default_factory=dict)
 
     def recorded(self) -> dict[str, Any]:
         """The options that results depend on and that `run.json` has nowhere else."""
-        elsewhere = {"strategies", "sam", "xmem", "start", "end", "accept_frame", "prompting"}
+        elsewhere = {
+            "strategies",
+            "sam",
+            "xmem",
+            "weights",
+            "start",
+            "end",
+            "accept_frame",
+            "prompting",
+        }
         own = {key: value for key, value in asdict(self).items() if key not in elsewhere}
         if not self.sharpen:  # runs recorded before there was a choice can be resumed
             del own["sharpen"]

@@ -17,7 +17,7 @@ from samflow.runs.run_options import RunOptions
 from samflow.runs.session import RunSession
 from samflow.runs.sweep import Stopwatch, Sweep
 from samflow.sam import Sam
-from samflow.strategies import Frame, Strategy
+from samflow.strategies import Frame, Strategy, folder_name
 from samflow.video import Video
 
 
@@ -90,7 +90,9 @@ class Runner:
         self.comparison.write(frame.image, results, frame.index)
         with self.watch("write"):
             for name, labels in results.items():
-                write_label_map(self.folder / "masks" / name / f"{frame.index:05d}.png", labels)
+                write_label_map(
+                    self.folder / "masks" / folder_name(name) / f"{frame.index:05d}.png", labels
+                )
 
     def _save(self, sweep: Sweep, done: int) -> None:
         """Save all that an interrupted run needs to go on after `done` frames."""

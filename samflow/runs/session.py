@@ -1,14 +1,16 @@
 """What several runs of one process share."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from samflow.models import TrackingModel, load_model
 from samflow.runs.locking import Hold
 from samflow.sam import Sam, load_sam
 from samflow.xmem import XMem, load_xmem
 
-_Model = TypeVar("_Model", Sam, XMem)
+_Model = TypeVar("_Model", Sam, XMem, TrackingModel)
 
 
 class RunSession:
@@ -29,7 +31,7 @@ class RunSession:
     def __init__(self, on_frame: Callable[[int, int], None] | None = None) -> None:
         self.on_frame = on_frame
         self.hold: Hold | None = None  # on the folder of the run under way
-        self._loaded: dict[tuple[object, ...], Sam | XMem] = {}
+        self._loaded: dict[tuple[object, ...], Sam | XMem | TrackingModel] = {}
 
     def tell(self, done: int, total: int) -> None:
         """Say how many frames are done; raises when the folder was lost, or nobody waits."""
@@ -46,16 +48,25 @@ class RunSession:
         """Give an XMem by registry name or file, as `load_xmem` does."""
         return self._load(load_xmem, name, device, precision)
 
-    def _load(self, load: Callable[..., _Model], name: str, *how: str) -> _Model:
-        key = (load, name, *how, *_stamp(Path(name)))
+    def model(self, name: str, source: str, device: str, precision: str) -> TrackingModel:
+        """Give a model of `samflow.models` by its name and that of its weights."""
+        return self._load(partial(load_model, name), source, device, precision, kind=name)
+
+    def _load(
+        self, load: Callable[..., _Model], name: str, *how: str, kind: object = None
+    ) -> _Model:
+        key = (kind or load, name, *how, *_stamp(Path(name)))
         if key not in self._loaded:
             self._loaded[key] = load(name, *how)
         return self._loaded[key]  # type: ignore[return-value]  # one kind for each `load`
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
-    """Size and time of a file, which change with its content; nothing for a registry name."""
-    if not path.is_file():
-        return ()
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
+    """Sizes and times of a file or a folder's files, which change with their content.
+
+    Nothing for a registry name.
+    """
+    files = sorted(path.iterdir()) if path.is_dir() else [path] * path.is_file()
+    return tuple(
+        value for each in files for value in (each.stat().st_size, each.stat().st_mtime_ns)
+    )

@@ -16,11 +16,15 @@ from samflow.runs.run_options import RunOptions
 from samflow.runs.runner import Runner
 from samflow.runs.session import RunSession
 from samflow.runs.sweep import Stopwatch, Sweep
-from samflow.runs.workshop import bring_up_to_date, load_models
-from samflow.sam import Sam
-from samflow.strategies import build_strategies, check_strategy_names
+from samflow.runs.workshop import (
+    Models,
+    NamedModel,
+    bring_up_to_date,
+    load_models,
+    weights_of,
+)
+from samflow.strategies import check_strategy_names
 from samflow.video import Video
-from samflow.xmem import XMem
 
 
 def run(
@@ -65,7 +69,7 @@ def run(
     Frames are streamed: memory does not depend on the clip's length. From the prompts' frame the
     strategies go forwards to the end of the clip, and backwards to its start where `options.start`
     is before that frame. In one direction each frame is decoded once, encoded by SAM once and
-    tracked by XMem once, where a strategy needs it. The masks of the prompts' frame are
+    tracked by each tracker once, where a strategy needs it. The masks of the prompts' frame are
     SAM's for every strategy, baselines included. Every `save_every` frames the strategies' states
     and a finished part of the comparison video are saved; a killed run goes on from there and ends
     with the same masks and video, byte for byte, where the networks compute with one thread: sums
@@ -101,21 +105,21 @@ def _go(
 ) -> None:
     """Check the input, load what the strategies need, and do what the run lacks."""
     clip = _choose_clip(Video(video_path), prompts[0], options)
-    sam, network = load_models(options, session)
-    record = _record(clip, video_path, prompts[0], options, sam, network)
+    models = load_models(options, session)
+    record = _record(clip, video_path, prompts[0], options, models)
     for later in prompts[1:]:
         check_prompts_given(record, later, later.frame.index - clip.first)
     known = Run(folder).record if (folder / "run.json").is_file() else None
     if known is not None:
         _check_same_run(folder, known, record)
     if known is None or known.frames_done != len(clip) or not (folder / "comparison.mp4").is_file():
-        _do_first_pass(folder, clip, record, options, session)
+        _do_first_pass(folder, clip, record, options, models, session)
     grown = Run(folder)
     for later in prompts[1:]:
-        add_prompts(grown, clip, later, Sweep({}, sam, later, options, Stopwatch()))
+        add_prompts(grown, clip, later, Sweep({}, models.sam, later, options, Stopwatch()))
     if not grown.complete or list(options.strategies) != grown.strategies:
         grown.record.models |= record.models
-        bring_up_to_date(grown, clip, options, sam, network)
+        bring_up_to_date(grown, clip, options, models)
     shutil.rmtree(folder / ".state", ignore_errors=True)
 
 
@@ -124,16 +128,15 @@ def _do_first_pass(
     clip: Video,
     record: RunRecord,
     options: RunOptions,
+    models: Models,
     session: RunSession,
 ) -> None:
     """Run forwards from the clip's first frame, or open a run that starts at another one."""
     prompts = record.prompts
     at = prompts.frame.index - clip.first
     if at == 0:
-        sam, network = load_models(options, session)
-        prompting = options.prompting
-        strategies = build_strategies(options.strategies, sam, network, options.size, prompting)
-        Runner(folder, clip, record, strategies, options).go(sam, session)
+        strategies = models.strategies(options)
+        Runner(folder, clip, record, strategies, options).go(models.sam, session)
         return
     prompts.check_frame(clip[at], options.accept_frame)
     record.save(folder)
@@ -192,12 +195,11 @@ def _record(
     path: Path,
     prompts: Prompts,
     options: RunOptions,
-    sam: Sam,
-    network: XMem | None,
+    models: Models,
 ) -> RunRecord:
-    models = {"sam": _model(sam, options.sam)}
-    if network is not None:
-        models["xmem"] = _model(network, options.xmem)
+    known = {
+        name: _model(model, weights_of(options, name)) for name, model in models.by_name.items()
+    }
     video = VideoRecord(
         name=clip.name,
         path=str(path.resolve()),
@@ -213,14 +215,15 @@ def _record(
         versions=versions(),
         video=video,
         prompts=prompts,
-        models=models,
+        models=known,
         strategies=list(options.strategies),
         options=options.recorded(),
     )
 
 
-def _model(model: Sam | XMem, given: str) -> ModelRecord:
-    """What a run remembers of a model; a file is found again by its path."""
-    file = Path(given)
-    path = str(file.resolve()) if file.suffix and file.is_file() else None
+def _model(model: NamedModel, given: str) -> ModelRecord:
+    """What a run remembers of a model; weights of one's own are found again by their path."""
+    own = Path(given)
+    there = own.is_dir() or (own.suffix != "" and own.is_file())
+    path = str(own.resolve()) if there and model.name == own.absolute().name else None
     return ModelRecord(name=model.name, sha256=model.sha256, path=path)

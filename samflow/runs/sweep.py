@@ -13,11 +13,11 @@ from samflow.prompts import Prompts
 from samflow.runs.run_options import RunOptions
 from samflow.sam import Sam
 from samflow.strategies import (
-    REGISTRY,
     Frame,
     Strategy,
     models_needed,
     segment_first_frame,
+    strategy_entry,
     with_sources,
 )
 from samflow.weights import waiting
@@ -41,7 +41,7 @@ class Stopwatch:
 
 
 class Sweep:
-    """Strategies side by side: each frame is encoded by SAM and tracked by XMem once.
+    """Strategies side by side: each frame is encoded by SAM and tracked by each tracker once.
 
     Parameters
     ----------
@@ -89,6 +89,8 @@ class Sweep:
         with self.watch("first frame"):
             if labels is None:
                 labels = self.from_prompts(frame)
+                drawn = {each.id: each.box for each in self.prompts.regions if each.box}
+                frame.boxes = drawn
             for each in self.stepped:
                 for other, given in known:
                     each.keep(other, given)
@@ -119,7 +121,7 @@ class Sweep:
         if self.options.sharpen:
             with self.watch("sharpen"):
                 for name in self.strategies:
-                    if REGISTRY[name].can_be_sharpened:
+                    if strategy_entry(name).can_be_sharpened:
                         labels = results[name]
                         results[name] = sharpen_labels(labels, frame.image, frame.color_guide)
         background = self.prompts.background_ids

@@ -10,12 +10,16 @@ from .registry import (
     REGISTRY,
     STRATEGY_NAMES,
     TITLES,
+    StrategyEntry,
     check_strategy_names,
+    folder_name,
     models_needed,
+    strategy_entry,
 )
 from .with_flow import FlowStrategy
 from .with_grabcut import GrabCutStrategy
 from .with_sam import RefinedStrategy, SamStrategy
+from .with_tracker import TrackerStrategy
 from .with_xmem import XMemStrategy
 
 __all__ = [
@@ -33,11 +37,15 @@ __all__ = [
     "RefinedStrategy",
     "SamStrategy",
     "Strategy",
+    "StrategyEntry",
+    "TrackerStrategy",
     "XMemStrategy",
     "build_strategies",
     "check_strategy_names",
+    "folder_name",
     "models_needed",
     "refine_labels",
     "segment_first_frame",
+    "strategy_entry",
     "with_sources",
 ]

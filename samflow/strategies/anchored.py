@@ -62,10 +62,12 @@ class AnchoredStrategy(KeepingArrays):
     ----------
     sam : Sam
     source : TrackingStrategy
-        Where the regions' identity comes from; the XMem of the run.
+        Where the regions' identity comes from; a tracker of the run.
     options : PromptOptions, optional
     anchors : Anchors
         By default all.
+    name : str
+        In runs.
 
     Notes
     -----
@@ -87,15 +89,15 @@ class AnchoredStrategy(KeepingArrays):
     copies of the frame. The first frame's result is its label map, sharpened.
     """
 
-    name = "anchored"
-
     def __init__(
         self,
         sam: Sam,
         source: TrackingStrategy,
         options: PromptOptions | None = None,
         anchors: Anchors = Anchors(),
+        name: str = "anchored",
     ) -> None:
+        self.name = name
         self.sam = sam
         self.source = source
         self.sources = (source,)
@@ -175,5 +177,5 @@ def move_by_color(labels: np.ndarray, evidence: ColorEvidence, guide: ColorGuide
 
 
 def build_anchored(name: str, parts: "Parts") -> AnchoredStrategy:
-    """SAM and the shared XMem, anchored."""
-    return AnchoredStrategy(parts.sam, parts.xmem, parts.options)
+    """SAM and a tracker that others share, anchored."""
+    return AnchoredStrategy(parts.sam, parts.source(name), parts.options, name=name)

@@ -1,7 +1,7 @@
 """What all strategies share: the frame they look at, the interface, and how state is kept."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -24,11 +24,19 @@ class Frame:
         (H, W, 3) uint8 RGB.
     index : int
         Frame number of the clip.
+    boxes : mapping of int to box, optional
+        What the user drew on the frame, by region id: XYXY in px.
     """
 
-    def __init__(self, image: np.ndarray, index: int = 0) -> None:
+    def __init__(
+        self,
+        image: np.ndarray,
+        index: int = 0,
+        boxes: Mapping[int, Sequence[float]] | None = None,
+    ) -> None:
         self.image = image
         self.index = index
+        self.boxes = boxes or {}
         self._encoded: tuple[Sam, Embedding] | None = None
 
     def embedding(self, sam: Sam) -> Embedding:

@@ -1,12 +1,15 @@
 """The strategies and baselines by name: what each is called, needs, and is built by.
 
-A new one is a module with a function `(name, parts) -> Strategy`, and a row here.
+A new one is a module with a function `(name, parts) -> Strategy`, and a row here. The trackers of
+`samflow.models` are strategies as well, and the strategies that look at XMem can look at each of
+them: `sam2`, `sam2-box` (prompted with boxes), `refined:sam2`, `anchored:sam2-box`.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from samflow.errors import SamflowError
+from samflow.models import MODELS
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,10 @@ class StrategyEntry:
         "module:function" in `samflow.strategies`; the function takes the name and
         `samflow.strategies.build.Parts`.
     needs : tuple of str
-        Models that it uses on every frame: "sam", "xmem". The first frame's masks are SAM's.
+        Models that it uses on every frame: "sam", "xmem", or of `samflow.models`. The first
+        frame's masks are SAM's.
+    source : str, optional
+        The strategy that it looks at: the tracker whose masks it refines.
     baseline : bool
         What people do without a network, to compare with.
     default : bool
@@ -36,6 +42,7 @@ class StrategyEntry:
     title: str
     builder: str
     needs: tuple[str, ...] = ()
+    source: str | None = None
     baseline: bool = False
     default: bool = False
     sharp: bool = False
@@ -47,13 +54,14 @@ class StrategyEntry:
 
 
 _ENTRIES = (
-    StrategyEntry("xmem", "XMem", "with_xmem:build_xmem", ("xmem",), default=True),
+    StrategyEntry("xmem", "XMem", "with_tracker:build_tracked", ("xmem",), default=True),
     StrategyEntry("sam", "SAM from frame to frame", "with_sam:build_sam", ("sam",), default=True),
     StrategyEntry(
         "refined",
         "SAM refining XMem (mask + box)",
         "with_sam:build_refined",
         ("sam", "xmem"),
+        source="xmem",
         default=True,
     ),
     StrategyEntry(
@@ -61,6 +69,7 @@ _ENTRIES = (
         "SAM refining XMem (box only)",
         "with_sam:build_refined",
         ("sam", "xmem"),
+        source="xmem",
         default=True,
     ),
     StrategyEntry(
@@ -68,6 +77,7 @@ _ENTRIES = (
         "SAM and XMem anchored to colours",
         "anchored:build_anchored",
         ("sam", "xmem"),
+        source="xmem",
         sharp=True,
     ),
     StrategyEntry("nearest-colour", "nearest colour", "by_color:build_color", baseline=True),
@@ -81,23 +91,87 @@ _ENTRIES = (
 )
 REGISTRY = {entry.name: entry for entry in _ENTRIES}
 TITLES = {entry.name: entry.title for entry in _ENTRIES}
+_BOX = "-box"
 DEFAULT_NAMES = tuple(entry.name for entry in _ENTRIES if entry.default)
 STRATEGY_NAMES = tuple(entry.name for entry in _ENTRIES if not entry.baseline)
 BASELINE_NAMES = tuple(entry.name for entry in _ENTRIES if entry.baseline)
 
 
+def strategy_entry(name: str) -> StrategyEntry:
+    """A strategy's row: of `REGISTRY`, or one about a tracker of `samflow.models`.
+
+    Parameters
+    ----------
+    name : str
+        Such as "refined", "sam2", "sam2-box", "refined:sam2".
+
+    Returns
+    -------
+    StrategyEntry
+
+    Raises
+    ------
+    SamflowError
+        For an unknown name.
+
+    Examples
+    --------
+    >>> strategy_entry("refined:sam2").title
+    'SAM refining SAM 2 (mask + box)'
+    """
+    if name in REGISTRY:
+        return REGISTRY[name]
+    way, _, tracker = name.rpartition(":")
+    entry = _tracker_entry(tracker)
+    if entry is not None and tracker == name:
+        return entry
+    over = REGISTRY.get(way)
+    if entry is None or over is None or over.source is None:
+        raise SamflowError(f"strategy {name!r} is unknown: choose from {_known()}.")
+    title = over.title.replace(REGISTRY[over.source].title, entry.title)
+    needs = ("sam", *entry.needs)
+    return replace(over, name=name, title=title, needs=needs, source=tracker, default=False)
+
+
+def _tracker_entry(name: str) -> StrategyEntry | None:
+    """The row of a tracker of `samflow.models`, by its name, or with "-box" after it."""
+    model = MODELS.get(name)
+    if model is not None:
+        return StrategyEntry(name, model.title, "with_tracker:build_tracked", (name,))
+    model = MODELS.get(name.removesuffix(_BOX))
+    if model is None or not model.boxes:
+        return None
+    title = f"{model.title} (from boxes)"
+    return StrategyEntry(name, title, "with_tracker:build_tracked", (model.name,))
+
+
+def _known() -> str:
+    over = [f"{name}:TRACKER" for name, entry in REGISTRY.items() if entry.source]
+    boxes = [name + _BOX for name, model in MODELS.items() if model.boxes]
+    return f"{', '.join(REGISTRY)}, the trackers {', '.join([*MODELS, *boxes])}, {', '.join(over)}"
+
+
+def folder_name(strategy: str) -> str:
+    """What a strategy's folders are called: a colon is not allowed in names on every disk.
+
+    Examples
+    --------
+    >>> folder_name("refined:sam2")
+    'refined-sam2'
+    """
+    return strategy.replace(":", "-")
+
+
 def models_needed(names: Iterable[str]) -> set[str]:
-    """Models ("sam", "xmem") that any of the strategies uses on every frame."""
-    return {model for name in names for model in REGISTRY[name].needs}
+    """Models ("sam", "xmem", "sam2") that any of the strategies uses on every frame."""
+    return {model for name in names for model in strategy_entry(name).needs}
 
 
 def check_strategy_names(names: Sequence[str]) -> None:
     """Refuse unknown or repeated strategies with a `SamflowError`."""
-    known = ", ".join(REGISTRY)
     if not names:
-        raise SamflowError(f"no strategy given: choose from {known}.")
+        raise SamflowError(f"no strategy given: choose from {_known()}.")
     for name in names:
-        if name not in REGISTRY:
-            raise SamflowError(f"strategy {name!r} is unknown: choose from {known}.")
+        strategy_entry(name)
         if list(names).count(name) > 1:
             raise SamflowError(f"strategy {name!r} is given twice: give each once.")

@@ -41,10 +41,12 @@ class RefinedStrategy(Strategy):
     sam : Sam
     source : Strategy
         Where the prompts come from. It is stepped by this strategy, and may be stepped by others
-        with the same frames when it remembers its latest result, as `XMemStrategy` does.
+        with the same frames when it remembers its latest result, as `TrackerStrategy` does.
     use_masks : bool
         Prompt with mask + box (`refined`); otherwise with the box only (`refined-box`).
     options : PromptOptions, optional
+    name : str, optional
+        In runs; by default `refined` or `refined-box`.
     """
 
     def __init__(
@@ -53,8 +55,9 @@ class RefinedStrategy(Strategy):
         source: Strategy,
         use_masks: bool = True,
         options: PromptOptions | None = None,
+        name: str | None = None,
     ) -> None:
-        self.name = "refined" if use_masks else "refined-box"
+        self.name = name or ("refined" if use_masks else "refined-box")
         self.sam = sam
         self.sources = (source,)
         self.keeps = source.keeps
@@ -86,5 +89,6 @@ def build_sam(name: str, parts: "Parts") -> SamStrategy:
 
 
 def build_refined(name: str, parts: "Parts") -> RefinedStrategy:
-    """SAM refining the shared XMem: "refined" with mask + box, "refined-box" with the box only."""
-    return RefinedStrategy(parts.sam, parts.xmem, name == "refined", parts.options)
+    """SAM refining a shared tracker: "refined" with mask + box, "refined-box" with the box only."""
+    use_masks = name.partition(":")[0] == "refined"
+    return RefinedStrategy(parts.sam, parts.source(name), use_masks, parts.options, name)

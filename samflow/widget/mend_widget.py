@@ -14,6 +14,7 @@ from samflow.errors import SamflowError
 from samflow.maskio import Track, read_label_map
 from samflow.results.suggesting import run_drift, suggest
 from samflow.runs.record import Run
+from samflow.strategies import folder_name
 from samflow.widget.bundling import bundle
 from samflow.widget.frames import jpeg_bytes
 from samflow.widget.status import one_line
@@ -182,7 +183,9 @@ class MendWidget(anywidget.AnyWidget):
         if not 0 <= frame < len(self._clip):
             raise SamflowError(f"there is no frame {frame}: choose 0 to {len(self._clip) - 1}.")
         labels = self._start(frame, strategy)
-        old = None if self._before is None else Track(Path(self._before.name) / strategy)[frame]
+        old = None
+        if self._before is not None:
+            old = Track(Path(self._before.name) / folder_name(strategy))[frame]
         jpeg = jpeg_bytes(self._clip[frame], _JPEG_QUALITY)
         self.frame = frame
         with self.hold_sync():

@@ -19,7 +19,7 @@ from samflow.results.metrics import drift_scores, drift_signs, drift_start
 from samflow.results.scale_finding import find_trusted_scale
 from samflow.results.scoring import score
 from samflow.runs import Run
-from samflow.strategies import STRATEGY_NAMES, models_needed
+from samflow.strategies import STRATEGY_NAMES, strategy_entry
 
 # A loss of J that is drift, and for how many frames at the clip's end it must last
 _DROP, _HOLD = 0.1, 3
@@ -106,17 +106,18 @@ def seconds_per_frame(run: Run) -> pd.DataFrame:
 
     `own_seconds` are those of the strategy's own stage in `run.json`; `seconds` have the stages
     that it needs and shares with others: `sam encode` for those that use SAM on every frame,
-    `xmem` for those that refine XMem. The first frame, decoding and writing are left out.
+    that of the tracker for those that refine one. The first frame, decoding and writing are left
+    out.
     """
     spent, frames = run.record.seconds, run.record.video.frames
     steps = frames - 1
     rows = []
     for name in run.strategies:
         own = spent.get(name, 0.0) / steps
-        needed = models_needed([name])
-        shared = spent.get("sam encode", 0.0) / frames if "sam" in needed else 0.0
-        if "xmem" in needed - {name}:
-            shared += spent.get("xmem", 0.0) / steps
+        entry = strategy_entry(name)
+        shared = spent.get("sam encode", 0.0) / frames if "sam" in entry.needs else 0.0
+        if entry.source is not None:
+            shared += spent.get(entry.source, 0.0) / steps
         rows.append({"own_seconds": own, "seconds": own + shared})
     return pd.DataFrame(rows, index=pd.Index(run.strategies, name="strategy"))
 

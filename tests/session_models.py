@@ -1,0 +1,143 @@
+"""Small random networks of the SAM 2 kind, and how the library itself leads them over a film."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import (
+    Sam2ImageProcessor,
+    Sam2VideoConfig,
+    Sam2VideoModel,
+    Sam2VideoProcessor,
+)
+from transformers.models.sam2_video.video_processing_sam2_video import Sam2VideoVideoProcessor
+
+SIDE = 64
+_VISION = {
+    "model_type": "sam2_vision_model",
+    "backbone_config": {
+        "model_type": "sam2_hiera_det_model",
+        "hidden_size": 8,
+        "image_size": [SIDE, SIDE],
+        "blocks_per_stage": [1, 1, 1, 1],
+        "embed_dim_per_stage": [8, 16, 32, 64],
+        "num_attention_heads_per_stage": [1, 1, 2, 2],
+        "window_size_per_stage": [4, 4, 4, 4],
+        "global_attention_blocks": [],
+        "window_positional_embedding_background_size": [4, 4],
+    },
+    "backbone_channel_list": [64, 32, 16, 8],
+    "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
+    "fpn_hidden_size": 128,
+}
+_HEADS = {
+    "prompt_encoder_config": {"hidden_size": 128, "image_size": SIDE, "mask_input_channels": 4},
+    "mask_decoder_config": {
+        "hidden_size": 128,
+        "mlp_dim": 32,
+        "num_attention_heads": 2,
+        "iou_head_hidden_dim": 32,
+    },
+}
+_MEMORY = {
+    "memory_attention_hidden_size": 128,
+    "memory_attention_num_layers": 1,
+    "memory_attention_feed_forward_hidden_size": 32,
+    "memory_attention_rope_feat_sizes": [4, 4],
+    "memory_encoder_hidden_size": 128,
+    "mask_downsampler_embed_dim": 128,
+    "memory_fuser_num_layers": 1,
+    "memory_fuser_embed_dim": 128,
+    "memory_fuser_intermediate_dim": 32,
+}
+
+
+def small_sam2() -> Sam2VideoModel:
+    config = Sam2VideoConfig(image_size=SIDE, vision_config=_VISION, **_HEADS, **_MEMORY)
+    torch.manual_seed(0)
+    return randomise(Sam2VideoModel(config))
+
+
+def randomise(network: torch.nn.Module, seed: int = 8) -> torch.nn.Module:
+    """Weights with which what is remembered decides; the library's own at the start ignore it."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            scale = 0.2 if parameter.ndim < 2 else 1.5 * parameter[0].numel() ** -0.5
+            parameter.add_(scale * torch.randn(parameter.shape, generator=generator))
+        # a random network would lose sight of what it tracks
+        network.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(30)
+    return network.eval()
+
+
+def film(frames: int, size: tuple[int, int] = (48, 64)) -> tuple[list[np.ndarray], np.ndarray]:
+    """Two things that move and one that stays, on grain; with the first frame's label map."""
+    rng = np.random.default_rng(0)
+    images, first = [], np.zeros(size, np.uint8)
+    first[10:20, 5:20], first[25:40, 35:50], first[20:24] = 1, 2, 5
+    for index in range(frames):
+        image = rng.integers(0, 60, (*size, 3)).astype(np.uint8)
+        step = index % 10
+        image[10:20, 5 + step : 20 + step] = 200, 30, 30
+        image[25:40, 35 - step : 50 - step] = 30, 30, 220
+        image[20:24] = 20, 200, 20
+        images.append(image)
+    return images, first
+
+
+def save_network(folder: Path, network: torch.nn.Module) -> Path:
+    network.save_pretrained(folder)
+    return folder
+
+
+class WholeVideo:
+    """The library's own way over a film that it holds in memory."""
+
+    def __init__(self, network, images, image_processor=None):
+        size = {"height": SIDE, "width": SIDE}
+        self.network = network
+        self.processor = Sam2VideoProcessor(
+            image_processor or Sam2ImageProcessor(size=size),
+            Sam2VideoVideoProcessor(size=size),
+            target_size=SIDE,
+        )
+        self.session = self.processor.init_video_session(
+            video=np.stack(images), inference_device="cpu", dtype=torch.float32
+        )
+        self.size = images[0].shape[:2]
+
+    def prompt(self, index: int, **inputs) -> None:
+        """Masks, boxes by object id on a frame, encoded there and then."""
+        for kind, given in inputs.items():
+            ids, values = list(given), list(given.values())
+            values = values if kind == "input_masks" else [values]
+            self.processor.add_inputs_to_inference_session(
+                self.session, index, obj_ids=ids, **{kind: values}
+            )
+        self.network(self.session, frame_idx=index)
+
+    def encode_memories_one_by_one(self, monkeypatch) -> None:
+        """The library encodes those of all objects in one batch, which rounds otherwise."""
+        network, batch = self.network, self.network._batch_encode_memories
+
+        def each(inference_session, frame_idx, **lists):
+            for values in zip(*lists.values(), strict=True):
+                one = {name: [value] for name, value in zip(lists, values, strict=True)}
+                batch(inference_session=inference_session, frame_idx=frame_idx, **one)
+
+        monkeypatch.setattr(network, "_batch_encode_memories", each)
+
+    def propagate(
+        self, start: int, reverse: bool = False, last: int | None = None
+    ) -> dict[int, np.ndarray]:
+        """Logits (N, H, W) at the frames' size by frame, to the film's end or frame `last`."""
+        found = {}
+        frames = None if last is None else last - start
+        for output in self.network.propagate_in_video_iterator(
+            self.session, start, max_frame_num_to_track=frames, reverse=reverse
+        ):
+            masks = self.processor.post_process_masks(
+                [output.pred_masks], [self.size], binarize=False
+            )[0]
+            found[output.frame_idx] = masks[:, 0].numpy()
+        return found
