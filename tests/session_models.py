@@ -5,11 +5,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from transformers import (
+    EdgeTamVideoConfig,
+    EdgeTamVideoModel,
     Sam2ImageProcessor,
     Sam2VideoConfig,
     Sam2VideoModel,
     Sam2VideoProcessor,
+    Sam3TrackerVideoConfig,
+    Sam3TrackerVideoModel,
 )
+from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from transformers.models.sam2_video.video_processing_sam2_video import Sam2VideoVideoProcessor
 
 SIDE = 64
@@ -42,7 +47,6 @@ _HEADS = {
 _MEMORY = {
     "memory_attention_hidden_size": 128,
     "memory_attention_num_layers": 1,
-    "memory_attention_feed_forward_hidden_size": 32,
     "memory_attention_rope_feat_sizes": [4, 4],
     "memory_encoder_hidden_size": 128,
     "mask_downsampler_embed_dim": 128,
@@ -50,20 +54,92 @@ _MEMORY = {
     "memory_fuser_embed_dim": 128,
     "memory_fuser_intermediate_dim": 32,
 }
+_FEED_FORWARD = {"memory_attention_feed_forward_hidden_size": 32}
+_PERCEIVER = {
+    "memory_attention_mlp_hidden_size": 32,
+    "memory_attention_rope_k_sizes": [2, 2],
+    "perceiver_resampler_num_latents": 4,
+    "perceiver_resampler_num_latents_2d": 4,
+    "perceiver_resampler_mlp_intermediate_size": 16,
+}
 
 
 def small_sam2() -> Sam2VideoModel:
-    config = Sam2VideoConfig(image_size=SIDE, vision_config=_VISION, **_HEADS, **_MEMORY)
+    config = Sam2VideoConfig(
+        image_size=SIDE, vision_config=_VISION, **_HEADS, **_MEMORY, **_FEED_FORWARD
+    )
     torch.manual_seed(0)
     return randomise(Sam2VideoModel(config))
 
 
-def randomise(network: torch.nn.Module, seed: int = 8) -> torch.nn.Module:
-    """Weights with which what is remembered decides; the library's own at the start ignore it."""
+def small_edgetam() -> EdgeTamVideoModel:
+    backbone = {
+        "model_type": "timm_wrapper",
+        "architecture": "repvit_m0_9",
+        "num_classes": 2,
+        "label_names": ["a", "b"],
+        "model_args": {
+            "in_chans": 3,
+            "features_only": True,
+            "out_indices": [0, 1, 2, 3],
+            "embed_dim": [8, 16, 24, 32],
+            "depth": [1, 1, 1, 1],
+        },
+    }
+    vision = {
+        "model_type": "edgetam_vision_model",
+        "backbone_config": backbone,
+        "backbone_channel_list": [32, 24, 16, 8],
+        "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
+        "fpn_hidden_size": 128,
+    }
+    config = EdgeTamVideoConfig(
+        image_size=SIDE, vision_config=vision, **_HEADS, **_MEMORY, **_PERCEIVER
+    )
+    torch.manual_seed(0)
+    return randomise(EdgeTamVideoModel(config), seed=6, encoder=0.5)
+
+
+def small_sam3() -> Sam3TrackerVideoModel:
+    backbone = {
+        "model_type": "sam3_vit_model",
+        "hidden_size": 32,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "image_size": SIDE,
+        "patch_size": 16,
+        "window_size": 2,
+        "global_attn_indexes": [1],
+        "pretrain_image_size": 32,
+    }
+    vision = {
+        "model_type": "sam3_vision_model",
+        "backbone_config": backbone,
+        "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
+        "fpn_hidden_size": 128,
+    }
+    heads = {
+        **_HEADS,
+        "prompt_encoder_config": {**_HEADS["prompt_encoder_config"], "patch_size": 16},
+    }
+    config = Sam3TrackerVideoConfig(
+        image_size=SIDE, vision_config=vision, **heads, **_MEMORY, **_FEED_FORWARD
+    )
+    torch.manual_seed(0)
+    return randomise(Sam3TrackerVideoModel(config), seed=5)
+
+
+def randomise(network: torch.nn.Module, seed: int = 8, encoder: float = 1) -> torch.nn.Module:
+    """Weights with which what is remembered decides; the library's own at the start ignore it.
+
+    `encoder` makes those of the image encoder smaller, lest its output drown what is remembered.
+    """
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for parameter in network.parameters():
+        for name, parameter in network.named_parameters():
             scale = 0.2 if parameter.ndim < 2 else 1.5 * parameter[0].numel() ** -0.5
+            scale *= encoder if "vision_encoder.backbone" in name else 1
             parameter.add_(scale * torch.randn(parameter.shape, generator=generator))
         # a random network would lose sight of what it tracks
         network.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(30)
@@ -93,13 +169,11 @@ def save_network(folder: Path, network: torch.nn.Module) -> Path:
 class WholeVideo:
     """The library's own way over a film that it holds in memory."""
 
-    def __init__(self, network, images, image_processor=None):
-        size = {"height": SIDE, "width": SIDE}
+    def __init__(self, network, images, mean=IMAGENET_DEFAULT_MEAN, std=IMAGENET_DEFAULT_STD):
+        how = {"size": {"height": SIDE, "width": SIDE}, "image_mean": mean, "image_std": std}
         self.network = network
         self.processor = Sam2VideoProcessor(
-            image_processor or Sam2ImageProcessor(size=size),
-            Sam2VideoVideoProcessor(size=size),
-            target_size=SIDE,
+            Sam2ImageProcessor(**how), Sam2VideoVideoProcessor(**how), target_size=SIDE
         )
         self.session = self.processor.init_video_session(
             video=np.stack(images), inference_device="cpu", dtype=torch.float32

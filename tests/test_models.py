@@ -15,7 +15,7 @@ from samflow.errors import SamflowError
 from samflow.lab.demo_run import write_dye_clip
 from samflow.lab.synthetic import DyeClip
 from samflow.maskio import read_label_map
-from samflow.models import MODELS, load_model
+from samflow.models import MODELS, ModelEntry, load_model
 from samflow.runs import Places, Run, RunOptions, RunSession, correct, run
 from samflow.sam import load_sam
 from samflow.strategies import (
@@ -26,7 +26,7 @@ from samflow.strategies import (
     strategy_entry,
 )
 from samflow.video import Video
-from session_models import randomise, save_network, small_sam2
+from session_models import randomise, save_network, small_edgetam, small_sam2, small_sam3
 
 FRAMES = 8
 NAMES = ("sam2", "refined:sam2", "refined-box:sam2", "anchored:sam2", "sam2-box")
@@ -184,6 +184,53 @@ def test_a_finished_run_gets_a_model_added_and_the_command_says_what_is_wrong(
         assert wrong in said
         assert "Traceback" not in said
         assert not (tmp_path / "none").exists()
+
+
+def test_edgetam_and_sam_3_run_from_their_folders(inputs, tmp_path):
+    weights = {
+        "edgetam": str(save_network(tmp_path / "small_edgetam", small_edgetam())),
+        "sam3": str(save_network(tmp_path / "small_sam3", small_sam3())),
+    }
+    names = ("edgetam", "sam3", "refined:edgetam", "anchored:sam3-box")
+    finished = run(*inputs[:2], tmp_path / "run", _options(inputs, names, weights=weights))
+    frames = list(Video(inputs[0]))
+    first = segment_first_frame(load_sam(inputs[2]["sam"], "cpu"), Frame(frames[0]), inputs[1])
+    for name, folder in weights.items():
+        assert finished.record.models[name].path == folder
+        tracker = load_model(name, folder, "cpu").tracker()
+        ways = [tracker.step(image, None if i else first) for i, image in enumerate(frames)]
+        expected = np.array([0, *tracker.ids], np.uint8)[np.stack(ways).argmax(axis=1)]
+        expected[np.isin(expected, inputs[1].background_ids)] = 0
+        np.testing.assert_array_equal(_masks(finished, name), expected)
+    with pytest.raises(
+        SamflowError, match=r"small_sam3 holds a model of type 'sam3_tracker_video'"
+    ):
+        load_model("edgetam", weights["sam3"], "cpu")
+
+
+def test_a_toy_model_with_a_row_runs_like_any_other(inputs, tmp_path, monkeypatch):
+    row = ModelEntry("toy", "colours", "Apache-2.0", "toy_tracker:load_toy")
+    monkeypatch.setitem(MODELS, "toy", row)
+    (tmp_path / "toy.txt").write_text("9")
+    inputs[1].save(tmp_path / "p.json")
+    base = ["run", str(inputs[0]), "--prompts", str(tmp_path / "p.json"), "--device", "cpu"]
+    base += ["--sam", inputs[2]["sam"], "--out", str(tmp_path / "run")]
+    base += ["--strategies", "toy,refined:toy,anchored:toy"]
+    done = CliRunner().invoke(app, base)
+    assert "toy has no weights by name: give them with --weights toy=PATH" in str(done.exception)
+    done = CliRunner().invoke(app, [*base, "--weights", f"toy={tmp_path / 'toy.txt'}"])
+    assert done.exit_code == 0, done.output
+    finished = Run(tmp_path / "run")
+    assert finished.complete
+    assert finished.record.models["toy"].path == str(tmp_path / "toy.txt")
+    assert strategy_entry("refined:toy").title == "SAM refining colours (mask + box)"
+    masks = _masks(finished, "toy")
+    assert (masks[1:] != masks[0]).any(axis=(1, 2)).all()
+    mended = correct(finished, 4, np.roll(masks[4], 9, axis=1))
+    np.testing.assert_array_equal(_masks(mended, "toy")[0], masks[0])
+    assert (_masks(mended, "toy")[5] != masks[5]).any()
+    with pytest.raises(SamflowError, match="strategy 'toy-box' is unknown"):
+        check_strategy_names(["toy-box"])
 
 
 def test_weights_that_do_not_fit_are_refused_in_one_line(inputs, tmp_path):

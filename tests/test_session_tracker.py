@@ -9,7 +9,7 @@ import torch
 from samflow.errors import SamflowError
 from samflow.models.session_network import FAMILIES, SessionNetwork
 from samflow.models.session_tracker import SessionTracker
-from session_models import WholeVideo, film, small_sam2
+from session_models import WholeVideo, film, small_edgetam, small_sam2, small_sam3
 
 # From 16 frames on, the library counts object pointers over a whole film as it does over a stream.
 FRAMES = 20
@@ -29,6 +29,11 @@ def model(network):
 @pytest.fixture(scope="module")
 def clip():
     return film(FRAMES)
+
+
+@pytest.fixture(scope="module")
+def kin():
+    return {"edgetam": small_edgetam(), "sam3": small_sam3()}
 
 
 def _only(labels, ids):
@@ -93,6 +98,35 @@ def test_three_regions_are_tracked_as_the_library_tracks_them(
     whole.encode_memories_one_by_one(monkeypatch)
     whole.prompt(start, **theirs)
     _compare(got, whole.propagate(start, reverse), ids, limit=1e-4)
+
+
+@pytest.mark.parametrize("reverse", [False, True], ids=["forwards", "backwards"])
+@pytest.mark.parametrize("kind", ["masks", "boxes"])
+@pytest.mark.parametrize("name", ["edgetam", "sam3"])
+def test_its_kin_tracks_three_regions_as_the_library_does(
+    clip, name, kind, reverse, kin, monkeypatch
+):
+    images, labels = clip
+    ids = [1, 2, 5]
+    start = FRAMES - 1 if reverse else 0
+    theirs, ours = _prompts(kind, labels, ids)
+    network = kin[name]
+    # SAM 3 was trained on pixels from -1 to 1
+    how = {"mean": [0.5] * 3, "std": [0.5] * 3} if name == "sam3" else {}
+    whole = WholeVideo(network, images, **how)
+    if name == "sam3":
+        whole.encode_memories_one_by_one(monkeypatch)
+    whole.prompt(start, **theirs)
+    expected = whole.propagate(start, reverse)
+    tracker = SessionNetwork(network, FAMILIES[name], "cpu", name).tracker()
+    order = images[::-1] if reverse else images
+    got = [tracker.step_logits(order[0], **ours)]
+    got += [tracker.step_logits(image) for image in order[1:]]
+    _compare(got[::-1] if reverse else got, expected, ids, limit=1e-4)
+    other = SessionNetwork(network, FAMILIES[name], "cpu", name).tracker()
+    other.step_logits(order[0], np.flipud(labels).copy())
+    for image, logits in zip(order[1:], got[1:], strict=True):
+        assert np.abs(other.step_logits(image) - logits).max() > 0.01
 
 
 def test_a_correction_on_the_way_is_the_librarys(model, network, clip):

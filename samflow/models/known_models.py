@@ -84,6 +84,24 @@ MODELS: dict[str, ModelEntry] = {
             extra="sam2",
             boxes=True,
         ),
+        ModelEntry(
+            name="edgetam",
+            title="EdgeTAM",
+            licence="Apache-2.0",
+            loader=_ON_TRANSFORMERS,
+            weights={"edgetam": WeightsEntry("yonigozlan/EdgeTAM-hf", 13.9)},
+            extra="sam2",
+            boxes=True,
+        ),
+        ModelEntry(
+            name="sam3",
+            title="SAM 3",
+            licence="SAM License, gated",
+            loader=_ON_TRANSFORMERS,
+            weights={"sam3": WeightsEntry("facebook/sam3", 848)},
+            extra="sam2",
+            boxes=True,
+        ),
     )
 }
 """Trackers by name."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -16,9 +17,14 @@ from samflow.weights import waiting
 _FILES = ("*.json", "*.safetensors")
 
 
-def library(name: str) -> ModuleType:
-    """The `transformers` library; a `SamflowError` that says how to install it for a model."""
+def library(name: str, *others: str) -> ModuleType:
+    """The `transformers` library; a `SamflowError` that says how to install it for a model.
+
+    `others` are packages that the model needs besides it.
+    """
     try:
+        for package in others:
+            import_module(package)
         return import_module("transformers")
     except ModuleNotFoundError as error:
         raise SamflowError(
@@ -73,7 +79,7 @@ def _fetch(name: str, repository: str) -> Path:
         ) from error
 
 
-def read_network(name: str, folder: Path, network_class: str, model_types: set[str]) -> Any:
+def read_network(name: str, folder: Path, network_class: str, model_types: Collection[str]) -> Any:
     """Read a network of the library from a folder.
 
     Parameters
@@ -83,7 +89,7 @@ def read_network(name: str, folder: Path, network_class: str, model_types: set[s
     folder : Path
     network_class : str
         Class of the library.
-    model_types : set of str
+    model_types : collection of str
         What the folder's `config.json` may call itself.
 
     Returns
@@ -129,7 +135,7 @@ def read_network(name: str, folder: Path, network_class: str, model_types: set[s
     return network
 
 
-def _check_kind(name: str, folder: Path, model_types: set[str]) -> None:
+def _check_kind(name: str, folder: Path, model_types: Collection[str]) -> None:
     path = folder / "config.json"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))["model_type"]

@@ -1,6 +1,8 @@
 """Networks of the SAM 2 kind for films, from the `transformers` library.
 
-Ravi et al., "SAM 2: Segment Anything in Images and Videos", arXiv 2408.00714.
+Ravi et al., "SAM 2: Segment Anything in Images and Videos", arXiv 2408.00714; Zhou et al.,
+"EdgeTAM: On-Device Track Anything Model", CVPR 2025, arXiv 2501.07256; Carion et al., "SAM 3:
+Segment Anything with Concepts", arXiv 2511.16719, of which this is the part that tracks.
 """
 
 from dataclasses import dataclass
@@ -27,17 +29,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Family:
-    """What the library calls a model's parts, and the `model_type` of its weights."""
+    """What the library calls a model's parts, and what its weights' `config.json` may say."""
 
     network: str
     session: str
     processor: str
-    model_type: str
+    model_types: tuple[str, ...]
+    packages: tuple[str, ...] = ()  # that it needs besides the library
 
 
 FAMILIES = {
     "sam2": Family(
-        "Sam2VideoModel", "Sam2VideoInferenceSession", "Sam2ImageProcessor", "sam2_video"
+        "Sam2VideoModel", "Sam2VideoInferenceSession", "Sam2ImageProcessor", ("sam2_video",)
+    ),
+    "edgetam": Family(
+        "EdgeTamVideoModel",
+        "EdgeTamVideoInferenceSession",
+        "Sam2ImageProcessor",
+        ("edgetam_video",),
+        packages=("timm",),  # its image encoder
+    ),
+    "sam3": Family(
+        "Sam3TrackerVideoModel",
+        "Sam3TrackerVideoInferenceSession",
+        "Sam3ImageProcessor",
+        ("sam3_tracker_video", "sam3_video"),
     ),
 }
 
@@ -130,8 +146,9 @@ class SessionNetwork:
 
 def load_session_network(name: str, source: str, device: str, precision: str) -> SessionNetwork:
     """Load a network by its model's name and its weights' name or folder."""
-    library(name)
-    family, folder = FAMILIES[name], find_weights(name, source)
-    network = read_network(name, folder, family.network, {family.model_type})
+    family = FAMILIES[name]
+    library(name, *family.packages)
+    folder = find_weights(name, source)
+    network = read_network(name, folder, family.network, family.model_types)
     called = weights_name(model_named(name), source)
     return SessionNetwork(network, family, device, called, sha256_of_folder(folder), precision)
