@@ -87,7 +87,7 @@ MODELS: dict[str, ModelEntry] = {
         ModelEntry(
             name="edgetam",
             title="EdgeTAM",
-            licence="Apache-2.0",
+            licence="Apache-2.0 (repository)",
             loader=_ON_TRANSFORMERS,
             weights={"edgetam": WeightsEntry("yonigozlan/EdgeTAM-hf", 13.9)},
             extra="sam2",
