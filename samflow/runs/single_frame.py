@@ -43,6 +43,7 @@ def segment(
     frame: int | None = None,
     sam: str = "vit_h",
     device: str = "auto",
+    precision: str = "float32",
     prompting: PromptOptions | None = None,
     accept_frame: bool = False,
     keep_background: bool = False,
@@ -61,6 +62,8 @@ def segment(
     sam : str
         Registry name or file of the weights.
     device : str
+    precision : str
+        As `load_sam` takes it.
     prompting : PromptOptions, optional
         How prompts are used and holes filled; by default as in a run.
     accept_frame : bool
@@ -85,7 +88,7 @@ def segment(
         )
     image = video[index]
     prompts.check_frame(image, accept_frame or index != prompts.frame.index)
-    network, given = load_sam(sam, device), Frame(image, index)
+    network, given = load_sam(sam, device, precision), Frame(image, index)
     with waiting(f"SAM encodes frame {index} on {network.device.type}"):
         given.embedding(network)
     labels = segment_first_frame(network, given, prompts, prompting)
