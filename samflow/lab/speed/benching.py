@@ -65,6 +65,7 @@ class BenchOptions:
         Case("regions", 20, 270, 480, 3),
         Case("encoder", 1, 480, 854, sam="vit_b"),
         Case("official encoder", 1, 480, 854, sam="vit_b"),
+        Case("encoder", 1, 480, 854, sam="vit_h"),
     )
     device: str = "auto"
     official_xmem: Path | None = None
