@@ -2,11 +2,20 @@
 
 import hashlib
 import json
+import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from samflow.errors import SamflowError
 from samflow.files import write_text
@@ -16,6 +25,8 @@ from samflow.files import write_text
 _COLORS = ("#0000ff", "#ff0000", "#e69f00", "#009e73", "#f0e442", "#56b4e9", "#cc79a7")
 
 Coordinate = tuple[float, float]
+# what prompts say about lengths, not about masks
+_SCALE = ("mm_per_px", "ruler")
 
 
 def region_color(region_id: int) -> str:
@@ -37,6 +48,39 @@ def region_color(region_id: int) -> str:
     ('#0000ff', '#ff0000')
     """
     return _COLORS[(region_id - 1) % len(_COLORS)]
+
+
+def ruler_to_scale(ends: tuple[Coordinate, Coordinate], length_mm: float) -> float:
+    """Scale of a frame from a known length on it.
+
+    Parameters
+    ----------
+    ends : ((x, y), (x, y))
+        In pixels.
+    length_mm : float
+        Between the ends, mm.
+
+    Returns
+    -------
+    float
+        Millimetres per pixel.
+
+    Raises
+    ------
+    SamflowError
+        When the ends are the same, or the length is not a number above 0.
+
+    Examples
+    --------
+    >>> ruler_to_scale(((10, 20), (310, 420)), 125.0)
+    0.25
+    """
+    if not (math.isfinite(length_mm) and length_mm > 0):
+        raise SamflowError(f"the ruler's length is {length_mm:g} mm: expected a number above 0.")
+    distance = math.dist(*ends)
+    if distance == 0:
+        raise SamflowError("the ruler's ends are the same: click two different places.")
+    return length_mm / distance
 
 
 def frame_sha256(image: np.ndarray) -> str:
@@ -138,6 +182,10 @@ class Prompts(_Strict):
     background_points : list of (x, y)
         Background for every region, in pixels.
     video : VideoReference, optional
+    mm_per_px : float, optional
+        The scale of lengths, the same across the frame; `samflow.measure` takes it by default.
+    ruler : ((x, y), (x, y)), optional
+        Ends of the known length that the scale was read off, in pixels.
 
     Raises
     ------
@@ -157,6 +205,8 @@ class Prompts(_Strict):
     frame: FrameReference
     background_points: list[Coordinate] = []
     regions: list[Region]
+    mm_per_px: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    ruler: tuple[Coordinate, Coordinate] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> "Prompts":
@@ -176,6 +226,10 @@ class Prompts(_Strict):
                     )
             self._check_points(region.points, place)
         self._check_points(self.background_points, "background_points")
+        if self.ruler is not None:
+            self._check_points(list(self.ruler), "ruler")
+            if self.mm_per_px is None:
+                raise ValueError("a ruler without mm_per_px has no length: give both or neither")
         return self
 
     def _check_points(self, points: list[Coordinate], place: str) -> None:
@@ -185,6 +239,16 @@ class Prompts(_Strict):
                     f"{place}: point {[x, y]} lies outside the frame of {self.frame.width}x"
                     f"{self.frame.height} px: move or delete it"
                 )
+
+    @model_serializer(mode="wrap")
+    def _leave_out_no_scale(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Files of prompts without a scale have no keys for it."""
+        found: dict[str, Any] = write(self)
+        return {key: v for key, v in found.items() if key not in _SCALE or v is not None}
+
+    def without_scale(self) -> "Prompts":
+        """The prompts as far as masks depend on them."""
+        return self.model_copy(update=dict.fromkeys(_SCALE))
 
     @property
     def ids(self) -> list[int]:

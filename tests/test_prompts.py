@@ -100,6 +100,9 @@ def _change(place, value):
         (_change(["regions", 0, "id"], 255), r"regions\[0\]\.id: .*less than or equal to 254"),
         (_change(["regions"], [_valid()["regions"][0]] * 2), r"region id 1 occurs twice"),
         (_change(["schema"], "samflow.prompts/2"), r"schema: .*samflow.prompts/1"),
+        (_change(["mm_per_px"], 0), r"mm_per_px: .*greater than 0"),
+        (_change(["ruler"], [[1, 1], [9, 1]]), r"a ruler without mm_per_px has no length"),
+        (_change(["ruler"], [[1, 1], [64, 1]]), r"ruler: point .*outside"),
         (lambda data: data.pop("frame"), r"frame: this key is missing"),
     ],
 )

@@ -46,7 +46,9 @@ def run(tmp_path):
 def measured(tmp_path_factory):
     """A run and its tables, measured once because the figures take seconds; lengths in mm."""
     run = write_run(tmp_path_factory.mktemp("measured"), MASKS, TIMES, FIRST)
-    return run, measure(run, mm_per_px=0.5)
+    scaled = run.record.prompts.model_copy(update={"mm_per_px": 0.5, "ruler": ((0, 0), (4, 3))})
+    run = change_record(run, prompts=scaled)
+    return run, measure(run)
 
 
 def test_areas_fronts_and_rates_at_the_films_times(measured):
@@ -136,7 +138,7 @@ def test_a_dye_that_is_never_seen_is_measured_as_none(tmp_path):
     empty = [np.zeros((48, 80), np.uint8)] * 3
     run = write_run(tmp_path, {"xmem": empty, "sam": empty}, [0.0, 0.04, 0.08])
     measure(run)
-    table = pd.read_csv(run.folder / "measures.csv")
+    table = pd.read_csv(run.folder / "measures.csv")  # no ruler was drawn: pixels
     assert (table["area_px2"] == 0).all()
     assert table["front_px"].isna().all()
     assert {path.name for path in (run.folder / "plots").iterdir()} == PLOTS

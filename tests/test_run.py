@@ -304,6 +304,19 @@ def test_resuming_a_complete_run_changes_nothing(inputs, whole):
     assert {path: path.stat().st_mtime_ns for path in whole.folder.rglob("*")} == before
 
 
+def test_a_scale_drawn_later_is_taken_in_and_nothing_else_changes(inputs, whole, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(whole.folder, folder)
+    written = {path: path.stat().st_mtime_ns for path in folder.rglob("*.png")}
+    scaled = inputs[1].model_copy(update={"mm_per_px": 0.2, "ruler": ((1, 2), (31, 42))})
+    changed = run(inputs[0], scaled, folder, _options(inputs), resume=True)
+    assert changed.record.prompts == Prompts.load(folder / "prompts.json") == scaled
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.png")} == written
+    # prompts without a scale do not take it away
+    again = run(inputs[0], inputs[1], folder, _options(inputs), resume=True)
+    assert again.record.prompts.mm_per_px == 0.2
+
+
 def test_resuming_with_other_input_is_refused(inputs, whole, tmp_path):
     torch.save(small_xmem(seed=1).state_dict(), tmp_path / "other.pth")
     others = {

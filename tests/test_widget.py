@@ -134,6 +134,32 @@ def test_marks_stay_inside_the_frame(image):
     assert widget.prompts.regions[0].box == (0, 0, W, H)
 
 
+def test_a_ruler_gives_the_scale_of_every_frame_and_is_kept(image, tmp_path):
+    path = tmp_path / "prompts.json"
+    widget = PromptWidget(image, path=path)
+    page = Page(widget)
+    page.edit("set_box", region=1, box=[10, 12, 60, 40])
+    assert "mm_per_px" not in path.read_text(encoding="utf-8")
+    page.edit("set_ruler", ends=[[10, 20], [70, 20]], length_mm=15)
+    assert (widget._state["ruler"], widget._state["mm_per_px"]) == ([[10, 20], [70, 20]], 0.25)
+    assert "0.25 mm per px" in page.status[1]
+    kept = Prompts.load(path)
+    assert (kept.mm_per_px, kept.ruler) == (0.25, ((10, 20), (70, 20)))
+    page.edit("set_ruler", ends=[[10, 20], [10, 20]], length_mm=15)
+    assert page.status == (
+        "error",
+        "The ruler's ends are the same: click two different places.",
+    )
+    page.edit("set_ruler", ends=[[10, 20], [70, 20]], length_mm=0)
+    assert "expected a number above 0" in page.status[1]
+    assert PromptWidget(image, path=path).prompts == kept
+    page.edit("undo")
+    assert widget.prompts.mm_per_px is None
+    page.edit("redo")
+    page.edit("set_ruler", ends=None)
+    assert Prompts.load(path) == kept.without_scale()
+
+
 def test_regions_are_added_named_coloured_ordered_and_removed(image):
     widget = PromptWidget(image)
     page = Page(widget)

@@ -173,6 +173,44 @@ def test_mouse(prompts, folder):
     assert prompts.pixels() == bare
 
 
+def test_a_ruler_by_mouse_and_by_keys(prompts, folder):
+    page, length = prompts.page, prompts.page.get_by_test_id("samflow-ruler")
+    prompts.drag((30, 20), (200, 80))
+    prompts.tool("ruler")
+    assert length.is_disabled(), "there is nothing to measure yet"
+    prompts.click(40, 100)
+    prompts.click(240, 100)
+    page.keyboard.type("50")
+    page.keyboard.press("Enter")
+    prompts.settle()
+    (xa, ya), (xb, yb) = saved(folder)["ruler"]
+    assert near((xa, ya, xb, yb), (40, 100, 240, 100))
+    assert saved(folder)["mm_per_px"] == pytest.approx(50 / np.hypot(xb - xa, yb - ya))
+    length.fill("100")  # the same ruler, another length
+    length.press("Enter")
+    prompts.settle()
+    assert saved(folder)["mm_per_px"] == pytest.approx(100 / np.hypot(xb - xa, yb - ya))
+    prompts.drag((60, 150), (60, 50))  # from end to end
+    page.keyboard.type("25")
+    page.keyboard.press("Enter")
+    prompts.settle()
+    assert near(np.ravel(saved(folder)["ruler"]), (60, 150, 60, 50))
+
+    page.keyboard.press("Delete")
+    prompts.settle()
+    assert "ruler" not in saved(folder)
+    assert saved(folder)["regions"][0]["box"] is not None
+    for key in ["r", "ArrowRight", "Enter", *["ArrowRight"] * 4, "Enter"]:
+        page.keyboard.press(key)
+    page.keyboard.type("10")
+    page.keyboard.press("Enter")
+    prompts.settle()
+    assert saved(folder)["mm_per_px"] == pytest.approx(10 / (4 * round(W / 64)))
+    page.keyboard.press("Control+z")
+    prompts.settle()
+    assert "mm_per_px" not in saved(folder)
+
+
 def test_regions(prompts, folder):
     page = prompts.page
     prompts.drag((30, 20), (200, 80))

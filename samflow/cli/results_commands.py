@@ -51,7 +51,8 @@ def measure_command(
         float | None,
         typer.Option(
             "--mm-per-px",
-            help="A known length in the frame, mm, over its px; without it all is in px.",
+            help="A known length in the frame, mm, over its px; by default the prompts' ruler, "
+            "without one all is in px.",
         ),
     ] = None,
     scale_px: Annotated[

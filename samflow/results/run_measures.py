@@ -45,7 +45,8 @@ def measure(
     run : Run
         With all its frames done.
     mm_per_px : float, optional
-        The scale, the same across the frame; without it lengths are in pixels.
+        The scale, the same across the frame; by default the run's prompts' (a ruler drawn in the
+        prompt widget gives it), and without any lengths are in pixels.
     video_path : str or Path, optional
         The video, when it is no longer where the run found it: the times of the frames come
         from it.
@@ -82,6 +83,7 @@ def measure(
     `box_counts.png` and `drift.png`. `report.html` holds all of it in one file, with the scores
     when the run has a `scores.csv`; see `samflow.results.report`.
     """
+    mm_per_px = run.record.prompts.mm_per_px if mm_per_px is None else mm_per_px
     length_unit(mm_per_px)  # refuses a wrong scale before anything is read
     ids = [region.id for region in run.result_regions]
     if not ids:

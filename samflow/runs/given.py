@@ -100,7 +100,7 @@ def given_frames(run: Run, corrected: bool = True) -> list[GivenFrame]:
     """
     record = run.record
     at = record.prompts.frame.index - record.video.first
-    prompts = record.prompts.model_dump(exclude={"mm_per_px"})
+    prompts = record.prompts.without_scale().model_dump()
     found = {at: GivenFrame(at, _hash(prompts))}
     corrections = run.correction_files if corrected else {}
     for frame, path in corrections.items():

@@ -95,7 +95,9 @@ class RunRecord(BaseModel):
         return None
 
     def _compared(self, key: str) -> Any:
-        """A part of the record without the places where files lie."""
+        """A part of the record without the places where files lie, and the scale of lengths."""
+        if key == "prompts":
+            return self.prompts.without_scale().model_dump()
         value = self.model_dump()[key]
         if key == "video":
             return {**value, "path": ""}

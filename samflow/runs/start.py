@@ -112,6 +112,7 @@ def _go(
     known = Run(folder).record if (folder / "run.json").is_file() else None
     if known is not None:
         _check_same_run(folder, known, record)
+        _keep_scale(folder, known, record.prompts)
     if known is None or known.frames_done != len(clip) or not (folder / "comparison.mp4").is_file():
         _do_first_pass(folder, clip, record, options, models, session)
     grown = Run(folder)
@@ -155,6 +156,14 @@ def _check_same_run(folder: Path, known: RunRecord, wanted: RunRecord) -> None:
             f"{folder} was made with other input ({difference}): resume it with the same "
             "input, or choose another folder."
         )
+
+
+def _keep_scale(folder: Path, known: RunRecord, prompts: Prompts) -> None:
+    """Take a scale of lengths in that was drawn after the run was made."""
+    if prompts.mm_per_px is not None and known.prompts != prompts:
+        known.prompts = prompts
+        known.save(folder)
+        prompts.save(folder / "prompts.json")
 
 
 def check_run_folder(folder: Path, resume: bool) -> None:

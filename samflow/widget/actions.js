@@ -1,6 +1,6 @@
 // What the user does, whether by mouse, by key or by a button.
 
-import { SHARED, freeId, pointsOf } from "./edits.js";
+import { SHARED, distance, freeId, pointsOf } from "./edits.js";
 import { tidyPoint } from "./view.js";
 
 export class Actions {
@@ -10,7 +10,7 @@ export class Actions {
   }
 
   setTool(tool) {
-    Object.assign(this.ui, { tool, guide: null, draft: null, anchor: null });
+    Object.assign(this.ui, { tool, guide: null, draft: null, anchor: null, ruler: null });
     this.page.refresh();
   }
 
@@ -72,8 +72,39 @@ export class Actions {
     page.edit({ op: "move_point", region, index, old, point: tidyPoint(...to, page.view) });
   }
 
+  // The first end of a new ruler, or its second one; then its length is asked for.
+  placeRulerEnd(at) {
+    const { page, ui } = this;
+    const end = tidyPoint(...at, page.view);
+    if (ui.ruler?.length !== 1) ui.ruler = [end];
+    else if (distance(ui.ruler[0], end) > 0) ui.ruler = [ui.ruler[0], end];
+    page.refresh();
+    if (ui.ruler.length === 1) return page.announce("One end set. Go to the other end.");
+    page.toolbar.askLength();
+    page.announce("Ruler drawn. Type its length in millimetres and press Enter.");
+  }
+
+  // The length of the ruler that is being drawn, or a new one of that which is there.
+  setRulerLength(length_mm) {
+    const { page, ui } = this;
+    const ends = ui.ruler?.length === 2 ? ui.ruler : page.state.ruler;
+    if (!ends || !(length_mm > 0)) return;
+    ui.ruler = null;
+    page.edit({ op: "set_ruler", ends, length_mm });
+    page.announce(`${page.state.mm_per_px.toPrecision(4)} millimetres per pixel`);
+    page.canvas.focus({ preventScroll: true });
+  }
+
+  deleteRuler() {
+    this.ui.ruler = null;
+    if (this.page.state.mm_per_px !== null) this.page.edit({ op: "set_ruler", ends: null });
+    this.page.announce("Ruler deleted");
+    this.page.refresh();
+  }
+
   deleteSelected() {
     const { page, ui } = this;
+    if (ui.tool === "ruler" && !ui.selected) return this.deleteRuler();
     if (!ui.selected) return;
     const { kind, region, index } = ui.selected;
     ui.selected = null;

@@ -1,6 +1,7 @@
 // Toolbar above the canvas, frame chooser and status line below it.
 
 import { icon, iconButton, make } from "./dom.js";
+import { distance } from "./edits.js";
 import { HELP } from "./keys.js";
 
 const TOOLS = [
@@ -8,6 +9,7 @@ const TOOLS = [
   ["foreground", "Foreground", "Points in the region (F)"],
   ["background", "Background", "Points outside this region (G, or right click with any tool)"],
   ["shared", "Shared", "Background points for all regions (H)"],
+  ["ruler", "Ruler", "Two ends of a known length, for results in millimetres (R)"],
   ["pan", "Pan", "Move the zoomed frame (V, or middle button)"],
 ];
 
@@ -57,9 +59,22 @@ export class Toolbar {
       make("label", { class: "sf-check", title: POINTS_HELP }, this.points, "use points"),
       this.masks, this.opacity,
     );
+    this.length = make("input", {
+      type: "number", class: "sf-number", min: 0, step: "any", placeholder: "length",
+      "aria-label": "Length of the ruler, mm", "data-testid": "samflow-ruler",
+      onchange: () => page.actions.setRulerLength(Number(this.length.value)),
+      onkeydown: (event) => {
+        if (event.key === "Escape") page.actions.setTool("ruler");
+      },
+    });
+    this.ruler = group(
+      "Ruler", this.length, make("span", { class: "sf-label" }, "mm"),
+      iconButton("remove", "Delete the ruler (Delete)", () => page.actions.deleteRuler(), { "data-testid": "samflow-ruler-delete" }),
+    );
     this.element = make(
       "div", { class: "sf-toolbar", role: "toolbar", "aria-label": "Tools" },
       group("Tool", ...this.tools),
+      this.ruler,
       group("Edit", this.undo, this.redo, this.remove, this.clear),
       group(
         "Zoom",
@@ -71,13 +86,28 @@ export class Toolbar {
     );
   }
 
+  askLength() {
+    this.length.value = "";
+    this.length.focus();
+  }
+
+  updateRuler({ ruler, mm_per_px }, ui) {
+    this.ruler.hidden = ui.tool !== "ruler";
+    const drawn = ui.ruler?.length === 2;
+    this.length.disabled = !drawn && !ruler;
+    const typing = this.length.getRootNode().activeElement === this.length;
+    if (typing || drawn) return;
+    this.length.value = ruler ? Number((distance(...ruler) * mm_per_px).toPrecision(6)) : "";
+  }
+
   update(state, ui, view) {
+    this.updateRuler(state, ui);
     for (const tool of this.tools) {
       tool.setAttribute("aria-pressed", String(tool.dataset.tool === ui.tool));
     }
     this.undo.disabled = !state.undo;
     this.redo.disabled = !state.redo;
-    this.remove.disabled = !ui.selected;
+    this.remove.disabled = !ui.selected && !(ui.tool === "ruler" && state.mm_per_px !== null);
     const zoom = `${Math.round(view.zoom * 100)} %`;
     if (this.zoom.textContent !== zoom) this.zoom.textContent = zoom;
     this.preview.hidden = !state.preview;

@@ -7,7 +7,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from samflow.errors import SamflowError
-from samflow.prompts import FrameReference, Prompts, Region, VideoReference, region_color
+from samflow.prompts import (
+    FrameReference,
+    Prompts,
+    Region,
+    VideoReference,
+    region_color,
+    ruler_to_scale,
+)
 
 SHARED = 0
 """Stands for the shared background points where an edit names a region."""
@@ -37,11 +44,17 @@ class Drawing:
         Without marks: id, name, colour, background. They are the same on all frames.
     marks : mapping of (frame, region id) to Marks
         Region id `SHARED` holds the background points that all regions share.
+    mm_per_px : float, optional
+        The scale of lengths, the same on all frames.
+    ruler : ((x, y), (x, y)), optional
+        Ends of the known length that it was read off, px.
     """
 
     size: tuple[int, int]
     regions: tuple[Region, ...]
     marks: Mapping[tuple[int, int], Marks] = field(default_factory=dict)
+    mm_per_px: float | None = None
+    ruler: tuple[Point, Point] | None = None
 
     @classmethod
     def from_prompts(cls, size: tuple[int, int], prompts: Sequence[Prompts]) -> "Drawing":
@@ -63,7 +76,8 @@ class Drawing:
                 plain: dict[str, Any] = {"box": None, "points": [], "point_labels": []}
                 regions.setdefault(region.id, region.model_copy(update=plain))
         used = {key: mark for key, mark in marks.items() if mark != Marks()}
-        return cls(size, tuple(regions.values()), used)
+        scaled = next((each for each in prompts if each.mm_per_px is not None), prompts[0])
+        return cls(size, tuple(regions.values()), used, scaled.mm_per_px, scaled.ruler)
 
     def to_prompts(self, frame: FrameReference, video: VideoReference | None) -> Prompts:
         """Prompts of one frame: every region, also those without marks."""
@@ -77,7 +91,14 @@ class Drawing:
             }
             regions.append(region.model_copy(update=update))
         shared = list(self.of(frame.index, SHARED).points)
-        return Prompts(regions=regions, frame=frame, background_points=shared, video=video)
+        return Prompts(
+            regions=regions,
+            frame=frame,
+            background_points=shared,
+            video=video,
+            mm_per_px=self.mm_per_px,
+            ruler=self.ruler,
+        )
 
     def of(self, frame: int, region: int) -> Marks:
         """Marks of a region on a frame."""
@@ -234,6 +255,15 @@ def _clear(drawing: Drawing, edit: Mapping[str, Any]) -> Drawing:
     return replace(drawing, marks=marks)
 
 
+def _set_ruler(drawing: Drawing, edit: Mapping[str, Any]) -> Drawing:
+    """Two ends and the length between them, mm; no ends take the scale away."""
+    if edit["ends"] is None:
+        return replace(drawing, mm_per_px=None, ruler=None)
+    one, other = (drawing._inside(point) for point in edit["ends"])
+    scale = ruler_to_scale((one, other), float(edit["length_mm"]))
+    return replace(drawing, mm_per_px=scale, ruler=(one, other))
+
+
 _EDITS: dict[str, Callable[[Drawing, Mapping[str, Any]], Drawing]] = {
     "set_box": _set_box,
     "add_point": _add_point,
@@ -250,4 +280,5 @@ _EDITS: dict[str, Callable[[Drawing, Mapping[str, Any]], Drawing]] = {
         edit["region"], background=bool(edit["value"])
     ),
     "clear": _clear,
+    "set_ruler": _set_ruler,
 }

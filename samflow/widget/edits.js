@@ -24,6 +24,7 @@ export function applyEdit(state, edit) {
   } else if (edit.op === "rename_region" && region) region.name = edit.name;
   else if (edit.op === "recolor_region" && region) region.color = edit.color;
   else if (edit.op === "set_background" && region) region.background = edit.value;
+  else if (edit.op === "set_ruler") setRuler(next, edit);
   else if (edit.op === "clear") clearMarks(next);
   return next;
 }
@@ -38,6 +39,15 @@ function emptyRegion(id, palette) {
     point_labels: [],
     background: false,
   };
+}
+
+function setRuler(state, { ends, length_mm }) {
+  state.ruler = ends;
+  state.mm_per_px = ends && length_mm / distance(...ends);
+}
+
+export function distance([xa, ya], [xb, yb]) {
+  return Math.hypot(xa - xb, ya - yb);
 }
 
 function clearMarks(state) {

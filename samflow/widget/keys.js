@@ -3,11 +3,11 @@
 import { SHARED, boxOf, listMarks, pointsOf, sameMark } from "./edits.js";
 import { moveBox, tidyBox } from "./view.js";
 
-export const TOOL_KEYS = { b: "box", f: "foreground", g: "background", h: "shared", v: "pan" };
+export const TOOL_KEYS = { b: "box", f: "foreground", g: "background", h: "shared", r: "ruler", v: "pan" };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export const HELP = [
-  ["B F G H V", "tools: box, foreground, background, shared background, pan"],
+  ["B F G H R V", "tools: box, foreground, background, shared background, ruler, pan"],
   ["1 … 9", "choose a region"],
   ["arrows", "move the cursor or the chosen prompt (Shift: by 1 px)"],
   ["Enter", "put a point; for a box: one corner, then the opposite one"],
@@ -96,6 +96,7 @@ export class Keys {
     ];
     page.ui.cursor = next;
     if (page.ui.anchor) page.ui.draft = this.span(next);
+    if (page.ui.ruler) page.ui.guide = [next[0] + 0.5, next[1] + 0.5];
     view.reveal(...next);
     page.announce(`${next[0]}, ${next[1]}`);
     page.tellPosition(next);
@@ -125,7 +126,8 @@ export class Keys {
     const { page } = this;
     const { cursor, tool } = page.ui;
     if (!cursor) return page.announce("Move the cursor with the arrow keys first.");
-    if (tool === "pan") return page.announce("Choose a tool first: B, F, G or H.");
+    if (tool === "pan") return page.announce("Choose a tool first: B, F, G, H or R.");
+    if (tool === "ruler") return page.actions.placeRulerEnd([cursor[0] + 0.5, cursor[1] + 0.5]);
     if (tool !== "box") {
       page.actions.placePoint([cursor[0] + 0.5, cursor[1] + 0.5]);
       page.actions.select(null);
@@ -160,7 +162,7 @@ export class Keys {
 
   release() {
     const { ui } = this.page;
-    ui.anchor = ui.draft = null;
+    ui.anchor = ui.draft = ui.ruler = null;
     if (ui.selected) this.page.actions.select(null);
     else ui.cursor = null;
     this.page.refresh();

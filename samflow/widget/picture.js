@@ -3,7 +3,9 @@
 import { SHARED, sameMark } from "./edits.js";
 import { HANDLES, handlePosition } from "./view.js";
 import { lineColor, textColor } from "./dom.js";
+import { distance } from "./edits.js";
 
+const RULER_COLOR = "#ffe14d";
 const SHARED_COLOR = "#f4f4f5";
 const FONT = "600 11px system-ui, sans-serif";
 
@@ -36,12 +38,36 @@ export class MarkPainter {
     this.height = rectangle.height;
     // points that the masks leave out of account are faint
     this.pointAlpha = state.preview && !state.points ? 0.5 : 1;
-    if (ui.guide) this.drawGuide(ui.guide);
+    if (ui.guide && ui.tool === "box") this.drawGuide(ui.guide);
     const active = state.regions.filter((region) => region.id === ui.region);
     for (const region of state.regions) if (region.id !== ui.region) this.drawRegion(region, ui);
     this.drawPoints(state.shared, null, SHARED, SHARED_COLOR, ui);
     for (const region of active) this.drawRegion(region, ui);
+    this.drawRuler(state, ui);
     if (ui.cursor) this.drawCursor(ui.cursor);
+  }
+
+  // The ruler that is being drawn, up to the pointer, or else the one that is there.
+  drawRuler(state, ui) {
+    const towards = ui.guide && [ui.guide[0] - 0.5, ui.guide[1] - 0.5];
+    const ends = ui.ruler ? [ui.ruler[0], ui.ruler[1] ?? towards ?? ui.ruler[0]] : state.ruler;
+    if (!ends) return;
+    const [[xa, ya], [xb, yb]] = ends.map(([x, y]) => this.place(x + 0.5, y + 0.5));
+    const length = Math.hypot(xb - xa, yb - ya) || 1;
+    const [nx, ny] = [(6 * (ya - yb)) / length, (6 * (xb - xa)) / length];
+    this.context.setLineDash([]);
+    this.stroke(RULER_COLOR, 2, () => {
+      this.context.beginPath();
+      this.context.moveTo(xa, ya);
+      this.context.lineTo(xb, yb);
+      for (const [x, y] of [[xa, ya], [xb, yb]]) {
+        this.context.moveTo(x - nx, y - ny);
+        this.context.lineTo(x + nx, y + ny);
+      }
+    });
+    if (ui.ruler) return;
+    const text = `${Number((distance(...ends) * state.mm_per_px).toPrecision(4))} mm`;
+    this.drawName({ name: text, color: RULER_COLOR }, (xa + xb) / 2 + 8, (ya + yb) / 2 - 4, true);
   }
 
   place(x, y) {

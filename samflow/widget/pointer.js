@@ -57,6 +57,7 @@ export class Pointer {
   grab(at, event) {
     const { page } = this;
     const { state, ui } = page;
+    if (ui.tool === "ruler") return { kind: "ruler" };
     const point = this.pointAt(at);
     if (point) {
       page.actions.select(point);
@@ -97,6 +98,10 @@ export class Pointer {
       page.view.moveTo(drag.left - dx * scale, drag.top - dy * scale);
     } else if (drag.kind === "point") {
       page.ui.moved = { mark: drag.mark, point: tidyPoint(...at, page.view) };
+    } else if (drag.kind === "ruler") {
+      // a drag goes from end to end; so do two clicks
+      page.ui.guide = at;
+      if (page.ui.ruler?.length !== 1) page.ui.ruler = [tidyPoint(...drag.start, page.view)];
     } else page.ui.draft = this.draftBox(drag, at);
     page.tellPosition(at);
     page.redraw(drag.kind === "pan");
@@ -118,7 +123,8 @@ export class Pointer {
     this.drag = null;
     const { draft, moved } = page.ui;
     page.ui.draft = page.ui.moved = null;
-    if (drag.kind === "place" || (!drag.moved && drag.kind === "resize" && page.ui.tool !== "box")) {
+    if (drag.kind === "ruler") page.actions.placeRulerEnd(this.position(event));
+    else if (drag.kind === "place" || (!drag.moved && drag.kind === "resize" && page.ui.tool !== "box")) {
       page.actions.placePoint(this.position(event));
     } else if (draft && drag.moved) {
       const region = page.actions.ensureRegion();
@@ -150,13 +156,13 @@ export class Pointer {
 
   cancel() {
     this.drag = null;
-    this.page.ui.draft = this.page.ui.moved = null;
+    this.page.ui.draft = this.page.ui.moved = this.page.ui.ruler = null;
     this.page.redraw();
   }
 
   hover(at, event) {
     const { page } = this;
-    page.ui.guide = at && page.ui.tool === "box" ? at : null;
+    page.ui.guide = at && ["box", "ruler"].includes(page.ui.tool) ? at : null;
     page.tellPosition(at);
     if (at && page.state) page.canvas.style.cursor = this.cursorAt(at, event);
     page.redraw();
@@ -165,6 +171,7 @@ export class Pointer {
   cursorAt(at, event) {
     const { state, ui } = this.page;
     if (ui.tool === "pan") return "grab";
+    if (ui.tool === "ruler") return "crosshair";
     if (this.pointAt(at)) return "move";
     const box = boxOf(state, ui.region);
     const handle = box && this.handleAt(at, box);

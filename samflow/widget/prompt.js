@@ -17,10 +17,11 @@ class PromptPage {
     this.model = model;
     this.state = null;
     this.image = this.overlay = null;
-    // `anchor` is the first corner of a box drawn by keys, `draft` a box that is being drawn
+    // `anchor` is the first corner of a box drawn by keys, `draft` a box that is being drawn,
+    // `ruler` one or two ends of a ruler without a length
     this.ui = {
       tool: "box", region: null, selected: null, opacity: 0.45, masks: true,
-      cursor: null, guide: null, anchor: null, draft: null, moved: null,
+      cursor: null, guide: null, anchor: null, draft: null, moved: null, ruler: null,
     };
     this.view = new View(1, 1);
     this.link = new Link(this);
@@ -83,7 +84,7 @@ class PromptPage {
     const moved = this.state && this.state.frame !== state.frame;
     this.state = structuredClone(state);
     this.fitStage(state.size);
-    if (moved) Object.assign(this.ui, { selected: null, cursor: null, anchor: null, draft: null });
+    if (moved) Object.assign(this.ui, { selected: null, cursor: null, anchor: null, draft: null, ruler: null });
     this.settle();
     this.link.askFrame();
     this.refresh();
@@ -176,6 +177,7 @@ class PromptPage {
 
   tellWhatToDo() {
     const { state, ui } = this;
+    if (ui.tool === "ruler") return this.tellOfRuler();
     const [height, width] = state.size;
     this.canvas.setAttribute(
       "aria-label",
@@ -188,6 +190,14 @@ class PromptPage {
     const action = ui.tool === "box" ? "Drag a box around" : "Click in";
     this.hint.textContent = `${action} “${region.name}”`;
     if (ui.tool === "background") this.hint.textContent = `Click outside “${region.name}”`;
+  }
+
+  tellOfRuler() {
+    const { state, ui } = this;
+    const ends = ui.ruler?.length ?? 0;
+    this.hint.hidden = ends === 0 && state.ruler !== null;
+    const asked = ["Click one end of a known length", "Click its other end", "Type its length, in mm"];
+    this.hint.textContent = asked[ends];
   }
 
   paintFrame() {

@@ -263,6 +263,8 @@ class PromptWidget(anywidget.AnyWidget):
             "regions": [region.model_dump(mode="json") for region in shown.regions],
             "shared": [list(point) for point in drawing.of(self._frame, SHARED).points],
             "prompted": list(drawing.frames),
+            "ruler": None if drawing.ruler is None else [list(end) for end in drawing.ruler],
+            "mm_per_px": drawing.mm_per_px,
             "undo": self._history.can_undo,
             "redo": self._history.can_redo,
             "points": self._use_points,
@@ -324,5 +326,7 @@ class PromptWidget(anywidget.AnyWidget):
             hint = None if self._use_points else points_hint(shown)
             source = WITH_POINTS if self._use_points else WITHOUT_POINTS
             summary = "  ·  ".join(filter(None, [summary, source]))
-        summary = "  ·  ".join(filter(None, [summary, self._note]))
+        scale = shown.mm_per_px
+        told = None if scale is None else f"{scale:.4g} mm per px"
+        summary = "  ·  ".join(filter(None, [summary, told, self._note]))
         self._status = self._problems.status(hint, summary)

@@ -90,7 +90,8 @@ class Lesson:
 
         Another try gets a folder of its own, so that nothing that took hours is deleted.
         """
-        given = [self.film.sha256, self.prompts.model_dump(mode="json"), asdict(options)]
+        prompts = self.prompts.without_scale().model_dump(mode="json")
+        given = [self.film.sha256, prompts, asdict(options)]
         digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:8]
         return Path(folder) / f"run-{self.film.path.stem}-{digest}"
 
