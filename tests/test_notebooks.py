@@ -18,6 +18,7 @@ NAMES = [
     "06_refine_with_sam",
     "07_compare",
     "08_measure_the_flow",
+    "09_mend_the_drift",
 ]
 
 
