@@ -11,6 +11,8 @@ export class Actions {
 
   setTool(tool) {
     Object.assign(this.ui, { tool, guide: null, draft: null, anchor: null, ruler: null });
+    // with the ruler in hand, Delete means the ruler
+    if (tool === "ruler") this.ui.selected = null;
     this.page.refresh();
   }
 
