@@ -8,7 +8,6 @@ from transformers import (
     EdgeTamVideoConfig,
     EdgeTamVideoModel,
     Sam2ImageProcessor,
-    Sam2VideoConfig,
     Sam2VideoModel,
     Sam2VideoProcessor,
     Sam3TrackerVideoConfig,
@@ -17,44 +16,10 @@ from transformers import (
 from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from transformers.models.sam2_video.video_processing_sam2_video import Sam2VideoVideoProcessor
 
+from samflow.lab.lesson.untrained import decoder_settings, untrained_sam2
+
 SIDE = 64
-_VISION = {
-    "model_type": "sam2_vision_model",
-    "backbone_config": {
-        "model_type": "sam2_hiera_det_model",
-        "hidden_size": 8,
-        "image_size": [SIDE, SIDE],
-        "blocks_per_stage": [1, 1, 1, 1],
-        "embed_dim_per_stage": [8, 16, 32, 64],
-        "num_attention_heads_per_stage": [1, 1, 2, 2],
-        "window_size_per_stage": [4, 4, 4, 4],
-        "global_attention_blocks": [],
-        "window_positional_embedding_background_size": [4, 4],
-    },
-    "backbone_channel_list": [64, 32, 16, 8],
-    "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
-    "fpn_hidden_size": 128,
-}
-_HEADS = {
-    "prompt_encoder_config": {"hidden_size": 128, "image_size": SIDE, "mask_input_channels": 4},
-    "mask_decoder_config": {
-        "hidden_size": 128,
-        "mlp_dim": 32,
-        "num_attention_heads": 2,
-        "iou_head_hidden_dim": 32,
-    },
-}
-_MEMORY = {
-    "memory_attention_hidden_size": 128,
-    "memory_attention_num_layers": 1,
-    "memory_attention_rope_feat_sizes": [4, 4],
-    "memory_encoder_hidden_size": 128,
-    "mask_downsampler_embed_dim": 128,
-    "memory_fuser_num_layers": 1,
-    "memory_fuser_embed_dim": 128,
-    "memory_fuser_intermediate_dim": 32,
-}
-_FEED_FORWARD = {"memory_attention_feed_forward_hidden_size": 32}
+_SETTINGS = decoder_settings(SIDE)
 _PERCEIVER = {
     "memory_attention_mlp_hidden_size": 32,
     "memory_attention_rope_k_sizes": [2, 2],
@@ -65,11 +30,7 @@ _PERCEIVER = {
 
 
 def small_sam2() -> Sam2VideoModel:
-    config = Sam2VideoConfig(
-        image_size=SIDE, vision_config=_VISION, **_HEADS, **_MEMORY, **_FEED_FORWARD
-    )
-    torch.manual_seed(0)
-    return randomise(Sam2VideoModel(config))
+    return randomise(untrained_sam2(SIDE))
 
 
 def small_edgetam() -> EdgeTamVideoModel:
@@ -93,9 +54,7 @@ def small_edgetam() -> EdgeTamVideoModel:
         "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
         "fpn_hidden_size": 128,
     }
-    config = EdgeTamVideoConfig(
-        image_size=SIDE, vision_config=vision, **_HEADS, **_MEMORY, **_PERCEIVER
-    )
+    config = EdgeTamVideoConfig(image_size=SIDE, vision_config=vision, **_SETTINGS, **_PERCEIVER)
     torch.manual_seed(0)
     return randomise(EdgeTamVideoModel(config), seed=6, encoder=0.5)
 
@@ -119,13 +78,7 @@ def small_sam3() -> Sam3TrackerVideoModel:
         "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
         "fpn_hidden_size": 128,
     }
-    heads = {
-        **_HEADS,
-        "prompt_encoder_config": {**_HEADS["prompt_encoder_config"], "patch_size": 16},
-    }
-    config = Sam3TrackerVideoConfig(
-        image_size=SIDE, vision_config=vision, **heads, **_MEMORY, **_FEED_FORWARD
-    )
+    config = Sam3TrackerVideoConfig(image_size=SIDE, vision_config=vision, **_SETTINGS)
     torch.manual_seed(0)
     return randomise(Sam3TrackerVideoModel(config), seed=5)
 

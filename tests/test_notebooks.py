@@ -19,6 +19,7 @@ NAMES = [
     "07_compare",
     "08_measure_the_flow",
     "09_mend_the_drift",
+    "10_other_models",
 ]
 
 
