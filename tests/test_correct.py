@@ -19,7 +19,7 @@ from samflow.maskio import read_label_map, write_label_map
 from samflow.prompts import Prompts
 from samflow.results.scoring import score
 from samflow.results.side_by_side import compare
-from samflow.runs import Run, RunOptions, correct, run
+from samflow.runs import Run, RunOptions, RunSession, correct, run
 from samflow.runs.given import GivenFrame, stretches_between
 from samflow.runs.locking import locked
 from samflow.sam import Sam
@@ -219,6 +219,26 @@ def test_a_killed_correction_goes_on(plain, copy, truth, monkeypatch, tmp_path, 
 
 def _power_cut(*_):
     raise _PowerCutError
+
+
+def test_frames_are_told_and_a_folder_that_another_host_took_is_left_alone(plain, copy, truth):
+    heard = []
+    session = RunSession(lambda done, total: heard.append((done, total)))
+    whole = correct(plain, 6, truth(6), out=copy.folder.parent / "whole", session=session)
+    total = heard[-1][1]
+    assert heard == [(done, total) for done in range(total + 1)]
+
+    def lose(done, total):
+        if done == 5:
+            session.hold.lose()
+
+    session.on_frame = lose
+    with pytest.raises(SamflowError, match="was taken over by another samflow"):
+        correct(copy, 6, truth(6), session=session)
+    for name in NAMES:
+        np.testing.assert_array_equal(_maps(copy, name), _maps(plain, name))
+    finished = correct(Run(copy.folder), 6, truth(6))
+    _assert_same(whole.folder, finished.folder)
 
 
 def test_a_killed_removal_goes_on(plain, copy, truth, monkeypatch):

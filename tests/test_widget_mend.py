@@ -47,8 +47,11 @@ def test_painting_and_carrying_on_corrects_the_run(finished):
     tell(widget, "show", 6, strategy="nearest-colour")
     tell(widget, "show", 4)  # what is painted stays
     np.testing.assert_array_equal(widget.labels, painted)
+    told = []
+    widget.observe(lambda change: told.append(change["new"]["text"]), "_status")
     tell(widget, "mend", 4)
     assert widget._status["kind"] == "ready", widget._status
+    assert "Carrying on from frame 4: 3 of 8 frames" in told
     assert widget._timeline["corrected"] == [4]
     np.testing.assert_array_equal(Run(finished.folder).track("flow")[4], painted)
     tell(widget, "show", 5)

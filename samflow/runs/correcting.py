@@ -21,6 +21,7 @@ from samflow.runs.corrections import (
 from samflow.runs.given import given_frames
 from samflow.runs.locking import locked
 from samflow.runs.record import Run
+from samflow.runs.session import RunSession
 from samflow.runs.sweep import Stopwatch, Sweep
 from samflow.runs.workshop import (
     Models,
@@ -43,6 +44,7 @@ def correct(
     replace: bool = False,
     out: str | Path | None = None,
     places: Places | None = None,
+    session: RunSession | None = None,
 ) -> Run:
     """Give a frame's right masks, or take them back, and compute what that changes.
 
@@ -63,6 +65,8 @@ def correct(
         can be compared.
     places : Places, optional
         Where the video and the weights are, when they were moved.
+    session : RunSession, optional
+        Networks that are loaded already, and who is told of the frames that are computed again.
 
     Returns
     -------
@@ -93,14 +97,14 @@ def correct(
     before. The label maps that a correction replaces are kept, and taking it back restores their
     bytes. When the process is killed, the same call goes on.
     """
-    places = places or Places()
+    places, session = places or Places(), session or RunSession()
     if out is not None:
         _check(run, frame)
         run = copy_run(run, Path(out))
-    with locked(run.folder):
+    with locked(run.folder) as session.hold:
         run = Run(run.folder)
         _check(run, frame)
-        workshop = _Workshop(run, places)
+        workshop = _Workshop(run, places, session)
         if given is None:
             workshop.take_back(frame)
         else:
@@ -124,15 +128,15 @@ def _check(run: Run, frame: int) -> None:
 class _Workshop:
     """A run with its clip, options and models at hand, each found when it is asked for."""
 
-    def __init__(self, run: Run, places: Places) -> None:
-        self.run = run
+    def __init__(self, run: Run, places: Places, session: RunSession) -> None:
+        self.run, self.session = run, session
         self.options = recorded_options(run, places)
         self.clip: Video = run.clip(places.video)
 
     @cached_property
     def models(self) -> Models:
         """The models that the run was made with."""
-        models = load_models(self.options)
+        models = load_models(self.options, self.session)
         check_models(self.run, models)
         return models
 
@@ -179,4 +183,4 @@ class _Workshop:
 
     def mend(self) -> None:
         """Compute what the corrections change."""
-        bring_up_to_date(self.run, self.clip, self.options, self.models)
+        bring_up_to_date(self.run, self.clip, self.options, self.models, self.session)

@@ -14,6 +14,7 @@ from samflow.runs.passes import PassMaker, PassStore
 from samflow.runs.record import Run
 from samflow.runs.resuming import remove_halves
 from samflow.runs.run_options import RunOptions
+from samflow.runs.session import RunSession
 from samflow.runs.sweep import Stopwatch, Sweep
 from samflow.sam import Sam
 from samflow.strategies import Strategy
@@ -36,6 +37,8 @@ class Mender:
         All that the run is to have.
     sam : Sam
     options : RunOptions
+    session : RunSession
+        Hears of the frames of the passes, and knows whether the folder is held.
     """
 
     def __init__(
@@ -45,11 +48,12 @@ class Mender:
         strategies: dict[str, Strategy],
         sam: Sam,
         options: RunOptions,
+        session: RunSession,
     ) -> None:
         self.run, self.record = run, run.record
         self.clip = clip
         self.strategies = strategies
-        self.sam, self.options = sam, options
+        self.sam, self.options, self.session = sam, options, session
         self.watch = Stopwatch(dict(run.record.seconds))
         self.states = run.folder / ".state"
         self.store = PassStore(run.folder)
@@ -60,7 +64,8 @@ class Mender:
         """Make the passes that are missing, join them, and write what changed.
 
         The masks change only when all passes are there, each file at once, and `run.json` says so
-        last: a killed process has lost nothing that is not computed again.
+        last: a killed process has lost nothing that is not computed again. One that has lost the
+        folder to another host writes no more into it.
         """
         remove_halves(self.run.folder)
         plain = self._is_plain()
@@ -115,6 +120,7 @@ class Mender:
 
     def _disown(self, stale: dict[str, set[str]]) -> None:
         """Before masks are replaced: record that, and delete what was computed from them."""
+        self.session.check()
         self.record.made_from = {
             name: {n: key for n, key in self._made(name).items() if n not in units}
             for name, units in stale.items()
@@ -136,12 +142,14 @@ class Mender:
                 names = [name for name in self.strategies if self._lacks(stretch, each, name)]
                 if names:
                     missing[each] = names
+        if not missing:
+            return
         total = sum(len(each.frames) for each in missing)
-        with tqdm(total=total, unit="frame", desc="samflow correct") as bar:
+        with self.session.counting(total, "samflow correct") as advance:
             for each, names in missing.items():
                 chosen = {name: self.strategies[name] for name in names}
                 sweep = Sweep(chosen, self.sam, self.record.prompts, self.options, self.watch)
-                maker.make(each, sweep, bar)
+                maker.make(each, sweep, advance)
 
     def _lacks(self, stretch: Stretch, wanted: Pass, name: str) -> bool:
         key = wanted.key(name, self.strategies[name].keeps)
@@ -166,6 +174,7 @@ class Mender:
     def _write_stretch(self, name: str, stretch: Stretch) -> None:
         keeps = self.strategies[name].keeps
         for frame in stretch.frames:
+            self.session.check()
             maps = [
                 read_label_map(self.store.path(each.key(name, keeps), name, frame))
                 for each in stretch.passes
@@ -178,10 +187,12 @@ class Mender:
         every = self.options.save_every
         parts = ComparisonParts(self.states, self.clip, self.record, self.strategies, self.watch)
         images = iter(self.clip)
-        with tqdm(total=len(self.clip), unit="frame", desc="comparison") as bar:
+        hidden = self.session.on_frame is not None
+        with tqdm(total=len(self.clip), unit="frame", desc="comparison", disable=hidden) as bar:
             for begin in range(0, len(self.clip), every):
                 with parts.part(begin):
                     for frame in range(begin, min(begin + every, len(self.clip))):
+                        self.session.check()
                         shown = {
                             name: read_label_map(self._mask_path(name, frame))
                             for name in self.strategies
@@ -191,6 +202,7 @@ class Mender:
         parts.join(every, self.run.folder / "comparison.mp4")
 
     def _save(self, plain: bool) -> None:
+        self.session.check()
         record = self.record
         record.strategies = list(self.strategies)
         record.frames_done = len(self.clip)

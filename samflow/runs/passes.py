@@ -1,11 +1,10 @@
 """The results of passes from given frames, kept in the run's folder."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from samflow.maskio import read_label_map, write_label_map
 from samflow.runs.given import GivenFrame, Pass
@@ -63,12 +62,16 @@ class PassMaker:
     def __init__(self, clip: Video, store: PassStore, states: Path, every: int) -> None:
         self.clip, self.store, self.states, self.every = clip, store, states, every
 
-    def make(self, wanted: Pass, sweep: Sweep, bar: tqdm) -> None:
-        """Write the results of a sweep's strategies for every frame of a pass."""
+    def make(self, wanted: Pass, sweep: Sweep, advance: Callable[[int], None]) -> None:
+        """Write the results of a sweep's strategies for every frame of a pass.
+
+        `advance` is called with the number of frames that are done besides.
+        """
         keys = {name: wanted.key(name, each.keeps) for name, each in sweep.strategies.items()}
         point = self.states / f"pass-{'-'.join(key[:8] for key in keys.values())}.pt"
         done = self._restore(point, sweep)
-        bar.update(done)
+        if done:
+            advance(done)
         given = read_given(wanted.origin)
         lost = given is not None and not given.any()  # no region there: none to carry on
         for frame in self._frames(wanted.frames[done:], sweep):
@@ -83,9 +86,9 @@ class PassMaker:
                 for name, labels in results.items():
                     write_label_map(self.store.path(keys[name], name, frame.index), labels)
             done += 1
-            bar.update()
             if done % self.every == 0 and not lost:
                 save_point(point, {"done": done, "strategies": sweep.state_dict()})
+            advance(1)
         point.unlink(missing_ok=True)
 
     def _restore(self, point: Path, sweep: Sweep) -> int:

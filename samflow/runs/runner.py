@@ -6,7 +6,6 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from samflow.maskio import write_label_map
 from samflow.runs.beside import Beside, one_ahead
@@ -49,18 +48,13 @@ class Runner:
         total, every = len(self.clip), self.options.save_every
         done = self.record.frames_done
         frames = one_ahead(self._frames(done))
-        hidden = session.on_frame is not None
-        session.tell(done, total)
-        with tqdm(
-            total=total, initial=done, unit="frame", desc="samflow run", disable=hidden
-        ) as bar:
+        with session.counting(total, "samflow run", done) as advance:
             for begin in range(done, total, every):
                 with self.comparison.part(begin), Beside() as beside:
                     for frame in islice(frames, every):
                         results = sweep.start(frame) if frame.index == 0 else sweep.step(frame)
                         beside.do(self._write, frame, results)
-                        bar.update()
-                        session.tell(frame.index + 1, total)
+                        advance(1)
                 self._save(sweep, min(begin + every, total))
         self.comparison.join(every, self.folder / "comparison.mp4")
         self.record.seconds = self.watch.seconds

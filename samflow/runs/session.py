@@ -1,9 +1,12 @@
 """What several runs of one process share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
+
+from tqdm.auto import tqdm
 
 from samflow.models import TrackingModel, load_model
 from samflow.runs.locking import Hold
@@ -33,12 +36,44 @@ class RunSession:
         self.hold: Hold | None = None  # on the folder of the run under way
         self._loaded: dict[tuple[object, ...], Sam | XMem | TrackingModel] = {}
 
-    def tell(self, done: int, total: int) -> None:
-        """Say how many frames are done; raises when the folder was lost, or nobody waits."""
+    def check(self) -> None:
+        """Raise SamflowError when another host has taken the folder."""
         if self.hold is not None:
             self.hold.check()
+
+    def tell(self, done: int, total: int) -> None:
+        """Say how many frames are done; raises when the folder was lost, or nobody waits."""
+        self.check()
         if self.on_frame is not None:
             self.on_frame(done, total)
+
+    @contextmanager
+    def counting(self, total: int, doing: str, done: int = 0) -> Iterator[Callable[[int], None]]:
+        """Tell of frames, or show a bar when nobody hears of them.
+
+        Parameters
+        ----------
+        total, done : int
+            Frames in all, and those done already.
+        doing : str
+            What the bar says.
+
+        Yields
+        ------
+        callable
+            To be called with the number of frames that are done besides; raises as `tell` does.
+        """
+        hidden = self.on_frame is not None
+        with tqdm(total=total, initial=done, unit="frame", desc=doing, disable=hidden) as bar:
+
+            def advance(frames: int) -> None:
+                nonlocal done
+                done += frames
+                bar.update(frames)
+                self.tell(done, total)
+
+            self.tell(done, total)
+            yield advance
 
     def sam(self, name: str, device: str, precision: str = "float32") -> Sam:
         """Give a SAM by registry name or file, as `load_sam` does."""

@@ -120,7 +120,7 @@ def _go(
         add_prompts(grown, clip, later, Sweep({}, models.sam, later, options, Stopwatch()))
     if not grown.complete or list(options.strategies) != grown.strategies:
         grown.record.models |= record.models
-        bring_up_to_date(grown, clip, options, models)
+        bring_up_to_date(grown, clip, options, models, session)
     shutil.rmtree(folder / ".state", ignore_errors=True)
 
 

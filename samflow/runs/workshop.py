@@ -79,9 +79,11 @@ def copy_run(run: Run, out: Path) -> Run:
     return Run(out)
 
 
-def bring_up_to_date(run: Run, clip: Video, options: RunOptions, models: Models) -> None:
+def bring_up_to_date(
+    run: Run, clip: Video, options: RunOptions, models: Models, session: RunSession
+) -> None:
     """Make the masks of a run's folder those of its prompts, corrections and strategies."""
-    Mender(run, clip, models.strategies(options), models.sam, options).go()
+    Mender(run, clip, models.strategies(options), models.sam, options, session).go()
 
 
 def recorded_options(run: Run, places: Places) -> RunOptions:

@@ -20,7 +20,7 @@ from samflow.widget.frames import jpeg_bytes
 from samflow.widget.status import one_line
 
 if TYPE_CHECKING:
-    from samflow.runs import Places
+    from samflow.runs import Places, RunSession
 
 _FOLDER = Path(__file__).parent
 _STYLES = ("prompt.css", "compare.css", "mend.css")
@@ -79,6 +79,7 @@ class MendWidget(anywidget.AnyWidget):
         self._painted: dict[int, np.ndarray] = {}
         self._before: tempfile.TemporaryDirectory[str] | None = None
         self._suggested: list[int] = []
+        self._session: RunSession | None = None  # made with the first correction: it takes torch
         self.frame = 0
         super().__init__()
         record = self.run.record
@@ -146,12 +147,21 @@ class MendWidget(anywidget.AnyWidget):
 
     def _mend(self, frame: int, strategy: str, labels: np.ndarray | None) -> None:
         """Correct the run, or take a correction back, and show the frame anew."""
-        from samflow.runs import correct
+        from samflow.runs import RunSession, correct
 
-        self._status = {"kind": "busy", "text": f"Carrying on from frame {frame} …"}
+        text = f"Carrying on from frame {frame}"
+        self._status = {"kind": "busy", "text": f"{text} …"}
+
+        def tell(done: int, total: int) -> None:
+            self._status = {"kind": "busy", "text": f"{text}: {done} of {total} frames"}
+
+        self._session = self._session or RunSession()
+        self._session.on_frame = tell
         before = tempfile.TemporaryDirectory(prefix="samflow-before-")
         shutil.copytree(self.run.folder / "masks", before.name, dirs_exist_ok=True)
-        self.run = correct(self.run, frame, labels, replace=True, places=self._places)
+        self.run = correct(
+            self.run, frame, labels, replace=True, places=self._places, session=self._session
+        )
         self._before = before
         self._painted.pop(frame, None)
         self._suggested = [each for each in self._suggested if each != frame]
