@@ -12,6 +12,8 @@ from transformers import (
     Sam2VideoProcessor,
     Sam3TrackerVideoConfig,
     Sam3TrackerVideoModel,
+    SamHQConfig,
+    SamHQModel,
 )
 from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from transformers.models.sam2_video.video_processing_sam2_video import Sam2VideoVideoProcessor
@@ -83,6 +85,28 @@ def small_sam3() -> Sam3TrackerVideoModel:
     return randomise(Sam3TrackerVideoModel(config), seed=5)
 
 
+def small_sam_hq() -> SamHQModel:
+    vision = {
+        "hidden_size": 32,
+        "output_channels": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "image_size": SIDE,
+        "window_size": 2,
+        "global_attn_indexes": [1],
+        "num_pos_feats": 64,
+        "mlp_dim": 32,
+        "initializer_range": 0.02,
+    }
+    decoder = {**_SETTINGS["mask_decoder_config"], "vit_dim": 32}
+    prompts = _SETTINGS["prompt_encoder_config"]
+    config = SamHQConfig(
+        vision_config=vision, prompt_encoder_config=prompts, mask_decoder_config=decoder
+    )
+    torch.manual_seed(0)
+    return randomise(SamHQModel(config), encoder=0.5)
+
+
 def randomise(network: torch.nn.Module, seed: int = 8, encoder: float = 1) -> torch.nn.Module:
     """Weights with which what is remembered decides; the library's own at the start ignore it.
 
@@ -95,7 +119,8 @@ def randomise(network: torch.nn.Module, seed: int = 8, encoder: float = 1) -> to
             scale *= encoder if "vision_encoder.backbone" in name else 1
             parameter.add_(scale * torch.randn(parameter.shape, generator=generator))
         # a random network would lose sight of what it tracks
-        network.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(30)
+        if hasattr(network.mask_decoder, "pred_obj_score_head"):
+            network.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(30)
     return network.eval()
 
 

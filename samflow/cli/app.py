@@ -52,7 +52,9 @@ PromptsFile = Annotated[
 SamName = Annotated[
     str,
     typer.Option(
-        "--sam", help="vit_b, vit_l, vit_h (fetched on first use), demo (no download), or a file."
+        "--sam",
+        help="vit_b, vit_l, vit_h (fetched on first use), demo (no download), or a file; "
+        "or another segmenter, as sam2=NAME, edgetam=NAME, sam-hq=NAME, or with a folder.",
     ),
 ]
 XMemName = Annotated[

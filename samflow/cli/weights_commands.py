@@ -15,7 +15,7 @@ app.add_typer(weights_app, name="weights")
 @weights_app.command("list")
 def weights_list() -> None:
     """List the checkpoints that samflow knows by name, and whether they are here."""
-    from samflow.models import MODELS
+    from samflow.models import MODELS, SEGMENTERS
     from samflow.weights import REGISTRY, verify
 
     states = {row.name: row.state for row in verify()}
@@ -25,10 +25,12 @@ def weights_list() -> None:
         table.add_row(entry.name, entry.file, size, entry.licence, states[entry.name])
     console.print(table)
     console.print("\nmodels beside SAM and XMem, fetched on first use by their library:")
-    others = Table("--weights", "on huggingface.co", "million parameters", "licence", box=None)
-    for model in MODELS.values():
+    others = Table(
+        "--weights, --sam", "on huggingface.co", "million parameters", "licence", box=None
+    )
+    for model in (MODELS | SEGMENTERS).values():
         for name, weights in model.weights.items():
-            size = f"{weights.millions:g}"
+            size = "" if weights.millions is None else f"{weights.millions:g}"
             others.add_row(f"{model.name}={name}", weights.hub, size, model.licence)
     console.print(others)
 

@@ -14,6 +14,7 @@ def mask_to_low_res_logits(
     mask_size: int = 256,
     value: float = 18.0,
     coverage: float = 0.0,
+    stretch: bool = False,
 ) -> np.ndarray:
     """Turn a binary mask into the low-resolution logits that SAM takes as a mask prompt.
 
@@ -29,6 +30,8 @@ def mask_to_low_res_logits(
         Foreground cells become `value`, all others, padding included, `-value`.
     coverage : float
         A cell is foreground when the share of it that the mask covers exceeds this, in [0, 1).
+    stretch : bool
+        The model stretches frames to its square instead of padding them, as SAM 2 does.
 
     Returns
     -------
@@ -55,8 +58,10 @@ def mask_to_low_res_logits(
         raise SamflowError(f"coverage is a share in [0, 1), got {coverage}.")
     scale = image_size / max(mask.shape)
     # rounded like segment_anything's ResizeLongestSide
+    sides = [image_size if stretch else int(length * scale + 0.5) for length in mask.shape]
     down, across = (
-        _overlap(length, int(length * scale + 0.5), image_size, mask_size) for length in mask.shape
+        _overlap(length, side, image_size, mask_size)
+        for length, side in zip(mask.shape, sides, strict=True)
     )
     rows = down @ (mask != 0).astype(np.float64)  # (mask_size, W)
     share = (across @ rows.T).T  # (mask_size, mask_size)

@@ -1,11 +1,15 @@
 """The models beside SAM and XMem by name; how to add one is said in `samflow.models`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from samflow.errors import SamflowError
 from samflow.models.roles import TrackingModel
+
+if TYPE_CHECKING:
+    from samflow.sam import Segmenter
 
 
 @dataclass(frozen=True)
@@ -16,12 +20,12 @@ class WeightsEntry:
     ----------
     hub : str
         Where they are: the name of a repository on huggingface.co.
-    millions : float
+    millions : float, optional
         Parameters, as their authors count them, in millions.
     """
 
     hub: str
-    millions: float
+    millions: float | None = None
 
 
 @dataclass(frozen=True)
@@ -106,9 +110,31 @@ MODELS: dict[str, ModelEntry] = {
 }
 """Trackers by name."""
 
+_SEGMENTER = "samflow.models.library_segmenter:load_library_segmenter"
+
+SEGMENTERS: dict[str, ModelEntry] = {
+    **{
+        name: replace(MODELS[name], title=f"{MODELS[name].title}'s image model", loader=_SEGMENTER)
+        for name in ("sam2", "edgetam")
+    },
+    "sam-hq": ModelEntry(
+        name="sam-hq",
+        title="SAM-HQ",
+        licence="Apache-2.0 (repository)",
+        loader=_SEGMENTER,
+        weights={
+            "huge": WeightsEntry("syscv-community/sam-hq-vit-huge"),
+            "large": WeightsEntry("syscv-community/sam-hq-vit-large"),
+            "base": WeightsEntry("syscv-community/sam-hq-vit-base"),
+        },
+        extra="sam2",
+    ),
+}
+"""Segmenters that can take SAM's place, by name: `--sam NAME=WEIGHTS`."""
+
 
 def model_named(name: str) -> ModelEntry:
-    """The row of a model; a `SamflowError` for an unknown one."""
+    """The row of a tracker; a `SamflowError` for an unknown one."""
     if name not in MODELS:
         raise SamflowError(f"model {name!r} is unknown: choose from {', '.join(MODELS)}.")
     return MODELS[name]
@@ -142,3 +168,46 @@ def load_model(
     module, function = entry.loader.split(":")
     load = getattr(import_module(module), function)
     return load(name, source or entry.default_weights, device, precision)
+
+
+def load_segmenter(
+    source: str = "vit_h", device: str = "auto", precision: str = "float32"
+) -> "Segmenter":
+    """Load a SAM, or another segmenter.
+
+    Parameters
+    ----------
+    source : str
+        What `samflow.sam.load_sam` takes; or a model of `SEGMENTERS` with the name or the folder of
+        its weights, as "sam2=tiny".
+    device, precision : str
+        As of `samflow.sam.load_sam`.
+
+    Returns
+    -------
+    Segmenter
+
+    Raises
+    ------
+    SamflowError
+        As `samflow.sam.load_sam` and `load_model`.
+    """
+    name, weights = split_source(source)
+    if name is None:
+        from samflow.sam import load_sam
+
+        return load_sam(weights, device, precision)
+    module, function = SEGMENTERS[name].loader.split(":")
+    return getattr(import_module(module), function)(name, weights, device, precision)
+
+
+def split_source(source: str) -> tuple[str | None, str]:
+    """The segmenter and the weights that "sam2=tiny" names; no segmenter where it is SAM.
+
+    Examples
+    --------
+    >>> split_source("sam2=tiny"), split_source("vit_h")
+    (('sam2', 'tiny'), (None, 'vit_h'))
+    """
+    name, sign, weights = source.partition("=")
+    return (name, weights) if sign and name in SEGMENTERS else (None, source)

@@ -10,14 +10,14 @@ from typing import Any
 
 from samflow.errors import SamflowError
 from samflow.files import sha256_of_file
-from samflow.models.known_models import ModelEntry, model_named
+from samflow.models.known_models import ModelEntry
 from samflow.weights import waiting
 
 # What a folder of weights consists of; pickled weights are left where they are
 _FILES = ("*.json", "*.safetensors")
 
 
-def library(name: str, *others: str) -> ModuleType:
+def library(entry: ModelEntry, *others: str) -> ModuleType:
     """The `transformers` library; a `SamflowError` that says how to install it for a model.
 
     `others` are packages that the model needs besides it.
@@ -28,17 +28,17 @@ def library(name: str, *others: str) -> ModuleType:
         return import_module("transformers")
     except ModuleNotFoundError as error:
         raise SamflowError(
-            f"{name} needs the package {error.name}, which is not installed: "
-            f'pip install "samflow[{model_named(name).extra}]".'
+            f"{entry.name} needs the package {error.name}, which is not installed: "
+            f'pip install "samflow[{entry.extra}]".'
         ) from None
 
 
-def find_weights(name: str, source: str) -> Path:
+def find_weights(entry: ModelEntry, source: str) -> Path:
     """Folder of a model's weights, fetched into the library's own cache on first use.
 
     Parameters
     ----------
-    name : str
+    entry : ModelEntry
         Of the model.
     source : str
         Name of published weights, of a repository on the hub that is one of them, or a folder.
@@ -52,20 +52,20 @@ def find_weights(name: str, source: str) -> Path:
     SamflowError
         When there are no such weights, or they can't be fetched.
     """
-    weights = model_named(name).weights
+    weights = entry.weights
     if source not in weights and Path(source).is_dir():
         return Path(source)
     hub = {**weights, **{each.hub: each for each in weights.values()}}
     if source not in hub:
         raise SamflowError(
-            f"weights {source!r} of {name} are no folder and no known name: expected one of "
+            f"weights {source!r} of {entry.name} are no folder and no known name: expected one of "
             f"{', '.join(weights)}, or a folder with config.json and model.safetensors."
         )
-    return _fetch(name, hub[source].hub)
+    return _fetch(entry, hub[source].hub)
 
 
-def _fetch(name: str, repository: str) -> Path:
-    library(name)
+def _fetch(entry: ModelEntry, repository: str) -> Path:
+    library(entry)
     hub = import_module("huggingface_hub")
     try:
         with waiting(f"fetching {repository}"):
@@ -75,16 +75,18 @@ def _fetch(name: str, repository: str) -> Path:
         raise SamflowError(
             f"the weights {repository} could not be fetched ({reason[0].rstrip('.')[:120]}): check "
             "the network and, where their owner asks for it, your access to them; or put the "
-            f"files of huggingface.co/{repository} into a folder and give --weights {name}=FOLDER."
+            f"files of huggingface.co/{repository} into a folder and give {entry.name}=FOLDER."
         ) from error
 
 
-def read_network(name: str, folder: Path, network_class: str, model_types: Collection[str]) -> Any:
+def read_network(
+    entry: ModelEntry, folder: Path, network_class: str, model_types: Collection[str]
+) -> Any:
     """Read a network of the library from a folder.
 
     Parameters
     ----------
-    name : str
+    entry : ModelEntry
         Of the model.
     folder : Path
     network_class : str
@@ -102,7 +104,7 @@ def read_network(name: str, folder: Path, network_class: str, model_types: Colle
     SamflowError
         For a folder that holds something else, or too little.
     """
-    transformers = library(name)
+    transformers, name = library(entry), entry.name
     _check_kind(name, folder, model_types)
     logging = transformers.utils.logging
     level = logging.get_verbosity()

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from samflow.device import resolve_device, resolve_precision
 from samflow.errors import check_image
-from samflow.models.known_models import model_named
+from samflow.models.known_models import MODELS
 from samflow.models.library_weights import (
     find_weights,
     library,
@@ -83,7 +83,7 @@ class SessionNetwork:
         sha256: str = "",
         precision: str = "float32",
     ) -> None:
-        transformers = library(name)
+        transformers = library(MODELS["sam2"])
         self.device = resolve_device(device)
         self.network = network.to(self.device).eval()
         self.name, self.sha256 = name, sha256
@@ -146,9 +146,9 @@ class SessionNetwork:
 
 def load_session_network(name: str, source: str, device: str, precision: str) -> SessionNetwork:
     """Load a network by its model's name and its weights' name or folder."""
-    family = FAMILIES[name]
-    library(name, *family.packages)
-    folder = find_weights(name, source)
-    network = read_network(name, folder, family.network, family.model_types)
-    called = weights_name(model_named(name), source)
+    family, entry = FAMILIES[name], MODELS[name]
+    library(entry, *family.packages)
+    folder = find_weights(entry, source)
+    network = read_network(entry, folder, family.network, family.model_types)
+    called = weights_name(entry, source)
     return SessionNetwork(network, family, device, called, sha256_of_folder(folder), precision)

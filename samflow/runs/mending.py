@@ -16,7 +16,7 @@ from samflow.runs.resuming import remove_halves
 from samflow.runs.run_options import RunOptions
 from samflow.runs.session import RunSession
 from samflow.runs.sweep import Stopwatch, Sweep
-from samflow.sam import Sam
+from samflow.sam import Segmenter
 from samflow.strategies import Strategy
 from samflow.video import Video
 
@@ -35,7 +35,7 @@ class Mender:
     clip : Video
     strategies : dict of str to Strategy
         All that the run is to have.
-    sam : Sam
+    sam : Segmenter
     options : RunOptions
     session : RunSession
         Hears of the frames of the passes, and knows whether the folder is held.
@@ -46,7 +46,7 @@ class Mender:
         run: Run,
         clip: Video,
         strategies: dict[str, Strategy],
-        sam: Sam,
+        sam: Segmenter,
         options: RunOptions,
         session: RunSession,
     ) -> None:

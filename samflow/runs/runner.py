@@ -15,7 +15,7 @@ from samflow.runs.resuming import load_point, remove_halves, save_point
 from samflow.runs.run_options import RunOptions
 from samflow.runs.session import RunSession
 from samflow.runs.sweep import Stopwatch, Sweep
-from samflow.sam import Sam
+from samflow.sam import Segmenter
 from samflow.strategies import Frame, Strategy, folder_name
 from samflow.video import Video
 
@@ -40,7 +40,7 @@ class Runner:
         self.watch = Stopwatch()
         self.comparison = ComparisonParts(self.state_folder, clip, record, strategies, self.watch)
 
-    def go(self, sam: Sam, session: RunSession) -> None:
+    def go(self, sam: Segmenter, session: RunSession) -> None:
         """Do all frames that are left, then join the comparison video."""
         sweep = Sweep(self.strategies, sam, self.record.prompts, self.options, self.watch)
         if (self.folder / "run.json").is_file():

@@ -8,12 +8,12 @@ from typing import TypeVar
 
 from tqdm.auto import tqdm
 
-from samflow.models import TrackingModel, load_model
+from samflow.models import TrackingModel, load_model, load_segmenter, split_source
 from samflow.runs.locking import Hold
-from samflow.sam import Sam, load_sam
+from samflow.sam import Segmenter
 from samflow.xmem import XMem, load_xmem
 
-_Model = TypeVar("_Model", Sam, XMem, TrackingModel)
+_Model = TypeVar("_Model", Segmenter, XMem, TrackingModel)
 
 
 class RunSession:
@@ -34,7 +34,7 @@ class RunSession:
     def __init__(self, on_frame: Callable[[int, int], None] | None = None) -> None:
         self.on_frame = on_frame
         self.hold: Hold | None = None  # on the folder of the run under way
-        self._loaded: dict[tuple[object, ...], Sam | XMem | TrackingModel] = {}
+        self._loaded: dict[tuple[object, ...], Segmenter | XMem | TrackingModel] = {}
 
     def check(self) -> None:
         """Raise SamflowError when another host has taken the folder."""
@@ -75,9 +75,9 @@ class RunSession:
             self.tell(done, total)
             yield advance
 
-    def sam(self, name: str, device: str, precision: str = "float32") -> Sam:
-        """Give a SAM by registry name or file, as `load_sam` does."""
-        return self._load(load_sam, name, device, precision)
+    def sam(self, name: str, device: str, precision: str = "float32") -> Segmenter:
+        """Give a segmenter by name or file, as `samflow.models.load_segmenter` does."""
+        return self._load(load_segmenter, name, device, precision)
 
     def xmem(self, name: str, device: str, precision: str = "float32") -> XMem:
         """Give an XMem by registry name or file, as `load_xmem` does."""
@@ -90,7 +90,7 @@ class RunSession:
     def _load(
         self, load: Callable[..., _Model], name: str, *how: str, kind: object = None
     ) -> _Model:
-        key = (kind or load, name, *how, *_stamp(Path(name)))
+        key = (kind or load, name, *how, *_stamp(Path(split_source(name)[1])))
         if key not in self._loaded:
             self._loaded[key] = load(name, *how)
         return self._loaded[key]  # type: ignore[return-value]  # one kind for each `load`

@@ -10,9 +10,9 @@ from samflow.errors import SamflowError
 from samflow.files import atomic_path
 from samflow.maskio import write_label_map
 from samflow.masks import without_labels
+from samflow.models import load_segmenter
 from samflow.overlay import overlay_labels
 from samflow.prompts import Prompts
-from samflow.sam import load_sam
 from samflow.strategies import Frame, PromptOptions, segment_first_frame
 from samflow.video import Video
 from samflow.weights import waiting
@@ -63,7 +63,7 @@ def segment(
         Registry name or file of the weights.
     device : str
     precision : str
-        As `load_sam` takes it.
+        As `samflow.sam.load_sam` takes it.
     prompting : PromptOptions, optional
         How prompts are used and holes filled; by default as in a run.
     accept_frame : bool
@@ -88,7 +88,7 @@ def segment(
         )
     image = video[index]
     prompts.check_frame(image, accept_frame or index != prompts.frame.index)
-    network, given = load_sam(sam, device, precision), Frame(image, index)
+    network, given = load_segmenter(sam, device, precision), Frame(image, index)
     with waiting(f"SAM encodes frame {index} on {network.device.type}"):
         given.embedding(network)
     labels = segment_first_frame(network, given, prompts, prompting)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from samflow.device import resolve_device, resolve_precision
 from samflow.errors import SamflowError
+from samflow.models import split_source
 from samflow.prompts import Prompts
 from samflow.runs.corrections import add_prompts, check_prompts_given
 from samflow.runs.locking import is_untouched, locked
@@ -232,7 +233,9 @@ def _record(
 
 def _model(model: NamedModel, given: str) -> ModelRecord:
     """What a run remembers of a model; weights of one's own are found again by their path."""
-    own = Path(given)
+    kind, source = split_source(given)
+    own, prefix = Path(source), "" if kind is None else f"{kind}="
     there = own.is_dir() or (own.suffix != "" and own.is_file())
-    path = str(own.resolve()) if there and model.name == own.absolute().name else None
+    named = model.name == prefix + own.absolute().name
+    path = f"{prefix}{own.resolve()}" if there and named else None
     return ModelRecord(name=model.name, sha256=model.sha256, path=path)

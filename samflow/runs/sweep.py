@@ -11,7 +11,7 @@ import numpy as np
 from samflow.masks import sharpen_labels, without_labels
 from samflow.prompts import Prompts
 from samflow.runs.run_options import RunOptions
-from samflow.sam import Sam
+from samflow.sam import Segmenter
 from samflow.strategies import (
     Frame,
     Strategy,
@@ -46,7 +46,7 @@ class Sweep:
     Parameters
     ----------
     strategies : dict of str to Strategy
-    sam : Sam
+    sam : Segmenter
     prompts : Prompts
         Their background regions are 0 in the results.
     options : RunOptions
@@ -56,7 +56,7 @@ class Sweep:
     def __init__(
         self,
         strategies: dict[str, Strategy],
-        sam: Sam,
+        sam: Segmenter,
         prompts: Prompts,
         options: RunOptions,
         watch: Stopwatch,

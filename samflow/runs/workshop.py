@@ -13,12 +13,12 @@ from samflow.runs.mending import Mender
 from samflow.runs.record import ModelRecord, Run
 from samflow.runs.run_options import RunOptions
 from samflow.runs.session import RunSession
-from samflow.sam import Sam
+from samflow.sam import Segmenter
 from samflow.strategies import PromptOptions, Strategy, build_strategies, models_needed
 from samflow.video import Video
 from samflow.xmem import XMem
 
-NamedModel = Sam | XMem | TrackingModel
+NamedModel = Segmenter | XMem | TrackingModel
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Places:
 class Models:
     """The networks that a run uses, in memory; `trackers` are those of `samflow.models`."""
 
-    sam: Sam
+    sam: Segmenter
     xmem: XMem | None
     trackers: dict[str, TrackingModel]
 

@@ -7,11 +7,13 @@ the official ViT-B, ViT-L and ViT-H files, the small demo weights and anyone's o
 
 from samflow.sam.architecture import SamArchitecture, architecture_from_state_dict, build_sam
 from samflow.sam.predictor import Embedding, Sam, load_sam
+from samflow.sam.segmenter import Segmenter
 
 __all__ = [
     "Embedding",
     "Sam",
     "SamArchitecture",
+    "Segmenter",
     "architecture_from_state_dict",
     "build_sam",
     "load_sam",

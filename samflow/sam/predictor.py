@@ -10,9 +10,9 @@ from segment_anything.utils.transforms import ResizeLongestSide
 
 from samflow.device import resolve_device, resolve_precision
 from samflow.errors import SamflowError, check_image
-from samflow.prompts import Prompts, Region
 from samflow.sam.architecture import architecture_from_state_dict, build_sam
 from samflow.sam.encoder import FastEncoder
+from samflow.sam.segmenter import Segmenter
 from samflow.weights import load_checkpoint, waiting
 
 
@@ -35,7 +35,7 @@ class Embedding:
     image_size: tuple[int, int]
 
 
-class Sam:
+class Sam(Segmenter):
     """A SAM ready to encode frames and to predict regions from prompts.
 
     Parameters
@@ -158,7 +158,7 @@ class Sam:
         SamflowError
             When no prompt is given or the shapes disagree.
         """
-        self._check_prompts(boxes, points, point_labels, mask_logits)
+        self.check_prompts(boxes, points, point_labels, mask_logits)
         size = embedding.image_size
         box_tensor = points_and_labels = mask_tensor = None
         if boxes is not None:
@@ -182,94 +182,8 @@ class Sam:
         logits = self.model.postprocess_masks(low_res, embedding.input_size, size)
         return logits.float().cpu().numpy()
 
-    def predict_regions(
-        self, embedding: Embedding, prompts: Prompts, use_points: bool = False
-    ) -> np.ndarray:
-        """Predict every region of the user's prompts.
-
-        Parameters
-        ----------
-        embedding : Embedding
-            Of the frame that the prompts belong to.
-        prompts : Prompts
-        use_points : bool
-            Use each region's points and the shared background points besides the boxes.
-
-        Returns
-        -------
-        ndarray
-            (N, 1, H, W) float32 logits, in the order of `prompts.regions`.
-
-        Notes
-        -----
-        SAM takes equally many prompts for each member of a batch. Regions that differ in having
-        a box or in the number of points go into batches of their own, so that no padding changes
-        a region's result; with the usual prompts that is one batch.
-        """
-        batches: dict[tuple[bool, int], list[int]] = {}
-        background = prompts.background_points if use_points else []
-        for index, region in enumerate(prompts.regions):
-            own = len(region.points) if use_points else 0
-            if region.box is None and own == 0:
-                wanted = "a box or a point" if use_points else "a box (points are switched off)"
-                raise SamflowError(
-                    f"region {region.id} {region.name!r} has no prompt that can be used: give it "
-                    f"{wanted}."
-                )
-            batches.setdefault((region.box is not None, own), []).append(index)
-        logits = np.empty((len(prompts.regions), 1, *embedding.image_size), np.float32)
-        for (has_box, own), members in batches.items():
-            regions = [prompts.regions[i] for i in members]
-            points, point_labels = _point_arrays(regions, background, own)
-            boxes = np.array([region.box for region in regions], float) if has_box else None
-            logits[members] = self.predict(embedding, boxes, points, point_labels)
-        return logits
-
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(np.asarray(values, np.float32), device=self.device)
-
-    def _check_prompts(
-        self,
-        boxes: np.ndarray | None,
-        points: np.ndarray | None,
-        point_labels: np.ndarray | None,
-        mask_logits: np.ndarray | None,
-    ) -> None:
-        mask_shape = (1, self.mask_size, self.mask_size)
-        given = {"boxes": boxes, "points": points, "mask_logits": mask_logits}
-        shapes = {name: np.shape(value) for name, value in given.items() if value is not None}
-        if not shapes:
-            raise SamflowError("nothing to predict from: give boxes, points or mask_logits.")
-        point_shape, label_shape = (
-            None if array is None else np.shape(array) for array in (points, point_labels)
-        )
-        if (point_shape and point_shape[:2]) != label_shape:
-            raise SamflowError(
-                f"points (N, K, 2) and point_labels (N, K) go together, got {point_shape} and "
-                f"{label_shape}."
-            )
-        expected = {"boxes": (4,), "points": (2,), "mask_logits": mask_shape}
-        dims = {"boxes": 2, "points": 3, "mask_logits": 4}
-        for name, shape in shapes.items():
-            tail = expected[name]
-            if len(shape) != dims[name] or shape[-len(tail) :] != tail or shape[0] == 0:
-                middle = "K, " if name == "points" else ""
-                wanted = f"(N, {middle}{', '.join(map(str, tail))})"
-                raise SamflowError(f"{name}: expected shape {wanted}, got {shape}.")
-        if len({shape[0] for shape in shapes.values()}) > 1:
-            raise SamflowError(f"prompts for different numbers of regions: {shapes}.")
-
-
-def _point_arrays(
-    regions: list[Region], background: list[tuple[float, float]], own: int
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Points (N, K, 2) and labels (N, K): `own` points of each region, then the shared ones."""
-    if own + len(background) == 0:
-        return None, None
-    shared = list(background)
-    points = [[*region.points[:own], *shared] for region in regions]
-    labels = [[*region.point_labels[:own], *[0] * len(shared)] for region in regions]
-    return np.array(points, float), np.array(labels, int)
 
 
 def load_sam(

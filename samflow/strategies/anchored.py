@@ -14,7 +14,7 @@ from samflow.masks import (
     sharpen_labels,
     told_apart,
 )
-from samflow.sam import Sam
+from samflow.sam import Segmenter
 from samflow.strategies.base import Frame, KeepingArrays, TrackingStrategy
 from samflow.strategies.prompt_options import PromptOptions
 from samflow.strategies.prompting import refine_labels
@@ -60,7 +60,7 @@ class AnchoredStrategy(KeepingArrays):
 
     Parameters
     ----------
-    sam : Sam
+    sam : Segmenter
     source : TrackingStrategy
         Where the regions' identity comes from; a tracker of the run.
     options : PromptOptions, optional
@@ -92,7 +92,7 @@ class AnchoredStrategy(KeepingArrays):
 
     def __init__(
         self,
-        sam: Sam,
+        sam: Segmenter,
         source: TrackingStrategy,
         options: PromptOptions | None = None,
         anchors: Anchors = Anchors(),

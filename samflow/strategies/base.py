@@ -10,7 +10,7 @@ import torch
 
 from samflow.errors import SamflowError
 from samflow.masks import ColorGuide
-from samflow.sam import Embedding, Sam
+from samflow.sam import Segmenter
 
 _Kept = TypeVar("_Kept")
 
@@ -37,9 +37,9 @@ class Frame:
         self.image = image
         self.index = index
         self.boxes = boxes or {}
-        self._encoded: tuple[Sam, Embedding] | None = None
+        self._encoded: tuple[Segmenter, Any] | None = None
 
-    def embedding(self, sam: Sam) -> Embedding:
+    def embedding(self, sam: Segmenter) -> Any:
         """SAM's encoding of the frame, computed on first use."""
         if self._encoded is None or self._encoded[0] is not sam:
             self._encoded = (sam, sam.embed(self.image))

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from samflow.errors import SamflowError
 from samflow.models import TrackingModel
-from samflow.sam import Sam
+from samflow.sam import Segmenter
 from samflow.strategies.base import Strategy
 from samflow.strategies.prompt_options import PromptOptions
 from samflow.strategies.registry import check_strategy_names, strategy_entry
@@ -21,7 +21,7 @@ class Parts:
 
     Parameters
     ----------
-    given_sam : Sam or None
+    given_sam : Segmenter or None
     network : XMem or None
     size : int or None
         XMem's working size: the shorter side of larger frames, px.
@@ -30,7 +30,7 @@ class Parts:
         Loaded models of `samflow.models` by name.
     """
 
-    given_sam: Sam | None
+    given_sam: Segmenter | None
     network: XMem | None
     size: int | None
     options: PromptOptions
@@ -38,7 +38,7 @@ class Parts:
     _shared: dict[str, TrackerStrategy] = field(default_factory=dict)
 
     @property
-    def sam(self) -> Sam:
+    def sam(self) -> Segmenter:
         """The SAM that all share; a `SamflowError` without one."""
         if self.given_sam is None:
             raise SamflowError("a strategy that uses SAM needs one: give sam=load_sam(...).")
@@ -70,7 +70,7 @@ class Parts:
 
 def build_strategies(
     names: Sequence[str],
-    sam: Sam | None = None,
+    sam: Segmenter | None = None,
     network: XMem | None = None,
     size: int | None = None,
     options: PromptOptions | None = None,
@@ -82,7 +82,7 @@ def build_strategies(
     ----------
     names : sequence of str
         Of `samflow.strategies.REGISTRY`, or about a tracker of `samflow.models`; each once.
-    sam : Sam, optional
+    sam : Segmenter, optional
         Needed by those whose row says so.
     network : XMem, optional
         Likewise.

@@ -7,22 +7,21 @@ from samflow.masks import (
     labels_to_boxes,
     labels_to_one_hot,
     logits_to_labels,
-    mask_to_low_res_logits,
 )
 from samflow.prompts import Prompts
-from samflow.sam import Sam
+from samflow.sam import Segmenter
 from samflow.strategies.base import Frame
 from samflow.strategies.prompt_options import PromptOptions
 
 
 def segment_first_frame(
-    sam: Sam, frame: Frame, prompts: Prompts, options: PromptOptions | None = None
+    sam: Segmenter, frame: Frame, prompts: Prompts, options: PromptOptions | None = None
 ) -> np.ndarray:
     """Predict the user's regions on the frame that the prompts belong to.
 
     Parameters
     ----------
-    sam : Sam
+    sam : Segmenter
     frame : Frame
     prompts : Prompts
     options : PromptOptions, optional
@@ -38,7 +37,7 @@ def segment_first_frame(
 
 
 def refine_labels(
-    sam: Sam,
+    sam: Segmenter,
     frame: Frame,
     labels: np.ndarray,
     use_masks: bool = True,
@@ -48,7 +47,7 @@ def refine_labels(
 
     Parameters
     ----------
-    sam : Sam
+    sam : Segmenter
     frame : Frame
     labels : ndarray
         (H, W) uint8, background regions included. A label with no pixel gets no prompt and no mask.
@@ -70,9 +69,7 @@ def refine_labels(
     if use_masks:
         mask_logits = np.stack(
             [
-                mask_to_low_res_logits(
-                    mask, sam.image_size, sam.mask_size, options.mask_value, options.coverage
-                )
+                sam.mask_prompt(mask, options.mask_value, options.coverage)
                 for mask in labels_to_one_hot(labels, ids)
             ]
         )  # (N, 1, mask_size, mask_size)
@@ -83,7 +80,7 @@ def refine_labels(
 
 
 def _logits_to_labels(
-    sam: Sam, logits: np.ndarray, ids: list[int], options: PromptOptions
+    sam: Segmenter, logits: np.ndarray, ids: list[int], options: PromptOptions
 ) -> np.ndarray:
     """Fill small holes of each region, then merge; `logits` (N, 1, H, W) are changed."""
     area = options.hole_area(logits.shape[-2:])

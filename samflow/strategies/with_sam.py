@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from samflow.sam import Sam
+from samflow.sam import Segmenter
 from samflow.strategies.base import Frame, FromLatest, Strategy
 from samflow.strategies.prompt_options import PromptOptions
 from samflow.strategies.prompting import refine_labels
@@ -18,13 +18,13 @@ class SamStrategy(FromLatest):
 
     Parameters
     ----------
-    sam : Sam
+    sam : Segmenter
     options : PromptOptions, optional
     """
 
     name = "sam"
 
-    def __init__(self, sam: Sam, options: PromptOptions | None = None) -> None:
+    def __init__(self, sam: Segmenter, options: PromptOptions | None = None) -> None:
         self.sam = sam
         self.options = options
 
@@ -38,7 +38,7 @@ class RefinedStrategy(Strategy):
 
     Parameters
     ----------
-    sam : Sam
+    sam : Segmenter
     source : Strategy
         Where the prompts come from. It is stepped by this strategy, and may be stepped by others
         with the same frames when it remembers its latest result, as `TrackerStrategy` does.
@@ -51,7 +51,7 @@ class RefinedStrategy(Strategy):
 
     def __init__(
         self,
-        sam: Sam,
+        sam: Segmenter,
         source: Strategy,
         use_masks: bool = True,
         options: PromptOptions | None = None,

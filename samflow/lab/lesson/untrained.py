@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from samflow.models import MODELS
 from samflow.models.library_weights import library
 
 # The library's constants allow no less than 128 channels, and 64 in memory
@@ -29,7 +30,7 @@ def untrained_sam2(side: int = 64) -> Any:
     """
     import torch
 
-    transformers = library("sam2")
+    transformers = library(MODELS["sam2"])
     config = transformers.Sam2VideoConfig(
         image_size=side, vision_config=_vision(side), **decoder_settings(side)
     )
@@ -39,7 +40,7 @@ def untrained_sam2(side: int = 64) -> Any:
 
 def save_untrained_sam2(folder: str | Path) -> Path:
     """Write a small SAM 2 with random weights, as `--weights sam2=FOLDER` takes it."""
-    transformers_logging = library("sam2").utils.logging
+    transformers_logging = library(MODELS["sam2"]).utils.logging
     transformers_logging.disable_progress_bar()
     untrained_sam2(128).save_pretrained(folder)
     transformers_logging.enable_progress_bar()
