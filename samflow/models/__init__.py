@@ -2,8 +2,8 @@
 
 A *segmenter* turns a frame into an embedding, and prompts into logits: `samflow.sam.Segmenter` says
 what that takes, `samflow.sam.Sam` is one. A *tracker* takes a label map on a frame and gives label
-maps from there on: `roles` says what that takes, `samflow.xmem.Tracker` is one. `known_models` lists
-the others. To add a tracker:
+maps from there on: `roles` says what that takes, `samflow.xmem.Tracker` is one. `known_models`
+lists the others. To add a tracker:
 
 1. Write a class with what `roles.Tracker` names, and no more. `step` gives probabilities, so that a
    strategy knows how sure the tracker is; `state_dict` holds all that the next step depends on.
