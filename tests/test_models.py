@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from models import save_models
 from samflow.cli import app, main
 from samflow.errors import SamflowError
+from samflow.lab.benchmark import BenchmarkOptions, run_benchmark
 from samflow.lab.demo_run import write_dye_clip
 from samflow.lab.synthetic import DyeClip
 from samflow.maskio import read_label_map
@@ -26,7 +27,7 @@ from samflow.strategies import (
     strategy_entry,
 )
 from samflow.video import Video
-from session_models import randomise, save_network, small_edgetam, small_sam2, small_sam3
+from session_models import SIDE, randomise, save_network, small_edgetam, small_sam2, small_sam3
 
 FRAMES = 8
 NAMES = ("sam2", "refined:sam2", "refined-box:sam2", "anchored:sam2", "sam2-box")
@@ -206,6 +207,31 @@ def test_edgetam_and_sam_3_run_from_their_folders(inputs, tmp_path):
         SamflowError, match=r"small_sam3 holds a model of type 'sam3_tracker_video'"
     ):
         load_model("edgetam", weights["sam3"], "cpu")
+    # as the hub has it: the tracker inside of the whole SAM 3
+    plain = load_model("sam3", weights["sam3"], "cpu").tracker().step(frames[0], first)
+    config = tmp_path / "small_sam3" / "config.json"
+    inner = {"model_type": "sam3_video", "tracker_config": json.loads(config.read_text())}
+    config.write_text(json.dumps(inner))
+    found = load_model("sam3", weights["sam3"], "cpu")
+    assert found.image_size == SIDE
+    np.testing.assert_array_equal(found.tracker().step(frames[0], first), plain)
+
+
+def test_the_benchmark_has_models_beside_the_others(inputs, tmp_path):
+    options = BenchmarkOptions(
+        clips=["gentle"],
+        frames=2,
+        strategies=("nearest-colour", "sam2", "refined:sam2"),
+        size=(54, 96),
+        sam=inputs[2]["sam"],
+        weights=inputs[2]["weights"],
+    )
+    table = run_benchmark(tmp_path / "benchmark", options).table
+    assert table["strategy"].tolist() == ["nearest-colour", "sam2", "refined:sam2"]
+    assert table["baseline"].tolist() == [True, False, False]
+    assert table["J"].between(0, 1).all()
+    settings = json.loads((tmp_path / "benchmark" / "benchmark.json").read_text())
+    assert settings["weights"] == inputs[2]["weights"]
 
 
 def test_a_toy_model_with_a_row_runs_like_any_other(inputs, tmp_path, monkeypatch):
@@ -271,7 +297,7 @@ def test_without_the_extra_nothing_is_imported_and_one_line_says_how_to_get_it()
         "try:\n    load_model('sam2', 'tiny', 'cpu')\nexcept Exception as error:\n    print(error)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
     )
     assert done.stdout.strip() == (
         'sam2 needs the package transformers, which is not installed: pip install "samflow[sam2]".'

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from samflow.cli.app import Device, app, console, split_names
+from samflow.cli.app import Device, Weights, app, console, split_names, split_weights
 from samflow.errors import SamflowError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def benchmark_command(
     ] = None,
     sam: Annotated[str, typer.Option(help="demo, vit_b, vit_l, vit_h, or a file.")] = "demo",
     xmem: Annotated[str, typer.Option(help="demo, XMem, XMem-s012, or a file.")] = "demo",
+    weights: Weights = None,
     device: Device = "auto",
     ablations: Annotated[
         bool,
@@ -49,6 +50,7 @@ def benchmark_command(
         strategies=tuple(TITLES) if strategies is None else split_names(strategies),
         sam=sam,
         xmem=xmem,
+        weights=split_weights(weights),
         device=device,
     )
     try:

@@ -3,8 +3,8 @@
 import json
 import logging
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -42,6 +42,8 @@ class BenchmarkOptions:
         "auto", "cpu", "cuda", "mps".
     size : (int, int)
         (H, W) of the clips, px.
+    weights : mapping of str to str
+        As of `samflow.runs.RunOptions`.
     """
 
     clips: Sequence[str] | None = None
@@ -51,6 +53,7 @@ class BenchmarkOptions:
     xmem: str = "demo"
     device: str = "auto"
     size: tuple[int, int] = (270, 480)
+    weights: Mapping[str, str] = field(default_factory=dict)
 
     def settings(self) -> dict[str, object]:
         """What all clips of one benchmark have in common."""
@@ -61,6 +64,8 @@ class BenchmarkOptions:
             "strategies": list(self.strategies),
             "sam": self.sam,
             "xmem": self.xmem,
+            # a benchmark without other models goes on with what was written before there were any
+            **({"weights": dict(self.weights)} if self.weights else {}),
         }
 
 
@@ -152,6 +157,7 @@ def _do_clip(clip: BenchmarkClip, folder: Path, options: BenchmarkOptions) -> No
         strategies=tuple(options.strategies),
         sam=options.sam,
         xmem=options.xmem,
+        weights=options.weights,
         device=options.device,
         save_every=20,
     )
