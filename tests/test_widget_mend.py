@@ -109,7 +109,7 @@ def test_mending_by_mouse_and_by_keyboard(finished, tmp_path):
         timeline = page.get_by_test_id("samflow-timeline")
         timeline.scroll_into_view_if_needed()
         width = timeline.bounding_box()["width"]
-        timeline.click(position={"x": 10 + 5 / 7 * (width - 20), "y": 30})
+        timeline.click(position={"x": 8 + 5 / 7 * (width - 16), "y": 30})
         wait("frame", "5")
         page.get_by_label("Region to paint").select_option("2")
         canvas.scroll_into_view_if_needed()

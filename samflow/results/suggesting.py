@@ -76,7 +76,7 @@ def run_drift(run: Run, clip: Video) -> pd.DataFrame:
     """Drift of every strategy, region and frame of a finished run, see `drift_scores`."""
     ids = [region.id for region in run.result_regions]
     tracks = {name: run.finished_track(name) for name in run.strategies}
-    with tqdm(total=len(clip), unit="frame", desc="drift") as bar:
+    with tqdm(total=len(clip), unit="frame", desc="drift", leave=False) as bar:
 
         def counted() -> Iterator[NDArray[np.uint8]]:
             for image in clip:

@@ -41,7 +41,7 @@ class MendPage {
     this.ring = make("div", { class: "sf-ring", hidden: true });
     this.stage = make("div", { class: "sf-stage" }, this.canvas, this.ring);
     this.stage.style.aspectRatio = `${width} / ${height}`;
-    this.stage.style.maxWidth = `calc(58vh * ${width / height})`;
+    this.stage.style.maxWidth = `calc(50vh * ${width / height})`;
     this.strategy = choice("Strategy", this.info.strategies.map((name) => [name, name]), () => this.show(this.frame));
     this.region = choice("Region to paint", this.info.regions.map(({ id, name }) => [id, `${id}  ${name}`]), () => this.canvas.focus());
     this.brush = button("Brush", "Brush (B)", () => this.setTool(false), { "aria-pressed": "true" });
@@ -58,25 +58,27 @@ class MendPage {
       type: "range", min: 0, max: this.info.frames - 1, step: 1, value: 0, class: "sf-range sf-slider", "aria-label": "Frame",
       oninput: () => this.show(Number(this.slider.value)),
     });
-    this.time = make("span", { class: "sf-time sf-wide" });
+    this.time = make("span", { class: "sf-time" });
     this.status = make("span", { class: "sf-status", role: "status" });
     this.timeline = new Timeline(this.info.frames, (frame) => this.show(frame));
     const ask = (kind) => () => this.send({ kind, frame: this.frame });
-    this.go = button("Carry on", "Correct this frame and let the others follow", ask("mend"), { "data-testid": "samflow-carry-on" });
+    this.go = button("Carry on", "Correct this frame and let the others follow", ask("mend"), { class: "sf-button sf-word sf-main-action", "data-testid": "samflow-carry-on" });
     this.takeBack = button("Take back", "Take the correction of this frame back", ask("take_back"), { "data-testid": "samflow-take-back" });
     this.suggest = button("Suggest", "Mark the frames whose correction helps most", ask("suggest"), { "data-testid": "samflow-suggest" });
     this.root = make(
       "div", { class: "sf-prompt sf-mend" },
       make(
         "div", { class: "sf-toolbar" },
-        make("div", { class: "sf-group" }, this.strategy, this.region, this.brush, this.eraser, this.size, button("Undo", "Undo (Ctrl+Z)", () => this.undo())),
-        make("div", { class: "sf-group" }, this.before, this.fade, this.suggest, this.takeBack, this.go),
+        make("div", { class: "sf-group" }, this.strategy, this.region),
+        make("div", { class: "sf-group" }, this.brush, this.eraser, make("label", { class: "sf-check" }, "size", this.size), button("Undo", "Undo (Ctrl+Z)", () => this.undo())),
+        make("label", { class: "sf-check" }, "masks", this.fade),
+        make("div", { class: "sf-group" }, this.suggest, this.takeBack, this.go),
       ),
       make("div", { class: "sf-desk" }, this.stage),
       make(
         "div", { class: "sf-footer" },
-        make("div", { class: "sf-chooser" }, make("div", { class: "sf-track" }, this.slider), this.time),
-        this.timeline.element, this.status,
+        make("div", { class: "sf-statusline" }, this.status, this.before, this.time),
+        this.slider, this.timeline.element,
       ),
     );
     root.append(this.root);

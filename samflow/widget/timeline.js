@@ -6,13 +6,15 @@ import { make } from "./dom.js";
 const DRIFT_COLORS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442"];
 const PLOT_HEIGHT = 96;
 const MARKS_HEIGHT = 18;
-const SIDE = 10;
+// the thumb of the slider above keeps this far off both ends
+const SIDE = 8;
 
 export class Timeline {
   constructor(frames, seek) {
     this.frames = frames;
     this.frame = 0;
     this.data = { drift: {}, corrected: [], suggested: [] };
+    this.top = 1;
     this.canvas = make("canvas", { class: "sf-timeline", role: "img", "data-testid": "samflow-timeline" });
     this.canvas.removeAttribute("data-lm-suppress-shortcuts");
     this.legend = make("div", { class: "sf-legend" });
@@ -40,9 +42,11 @@ export class Timeline {
 
   take(data) {
     this.data = data;
+    // up to the tenth above the largest drift, so that small ones can be told apart
+    this.top = Math.min(1, Math.max(0.1, Math.ceil(10 * Math.max(0, ...Object.values(data.drift).flat())) / 10));
     const lines = Object.keys(data.drift).map((title, i) =>
       make("span", { style: `--sf-color: ${DRIFT_COLORS[i % DRIFT_COLORS.length]}` }, title));
-    const what = make("span", { class: "sf-what" }, "drift    ◆ corrected    ▽ suggested");
+    const what = make("span", { class: "sf-what" }, "◆ corrected    ▽ suggested");
     this.legend.replaceChildren(what, ...lines);
     const said = (name) => `${name}: ${data[name].join(", ") || "none"}`;
     this.canvas.setAttribute("aria-label", `Drift over the frames; ${said("corrected")}; ${said("suggested")}`);
@@ -62,12 +66,15 @@ export class Timeline {
     const context = this.canvas.getContext("2d");
     context.scale(ratio, ratio);
     const x = (frame) => SIDE + (frame / Math.max(1, this.frames - 1)) * (width - 2 * SIDE);
-    const y = (drift) => 4 + (1 - Math.min(1, drift)) * (PLOT_HEIGHT - 8);
+    const y = (drift) => 4 + (1 - Math.min(1, drift / this.top)) * (PLOT_HEIGHT - 8);
     const text = getComputedStyle(this.legend).color;
     context.strokeStyle = context.fillStyle = text;
     context.globalAlpha = 0.25;
     context.strokeRect(SIDE, 4, width - 2 * SIDE, PLOT_HEIGHT - 8);
     context.globalAlpha = 1;
+    context.font = "11px system-ui, sans-serif";
+    context.textBaseline = "top";
+    context.fillText(`drift ${this.top}`, SIDE + 5, 7);
     Object.values(this.data.drift).forEach((values, i) => {
       context.strokeStyle = DRIFT_COLORS[i % DRIFT_COLORS.length];
       context.lineWidth = 1.75;
