@@ -41,18 +41,18 @@ class Anchors:
     ----------
     flow : bool
         Carry the latest result to the frame where the tracker is not sure.
+    prompts : bool
+        Sharpen the label map that prompts SAM.
     colors : bool
         Let pixels change to the label that their colour has elsewhere.
     edges : bool
         Sharpen what comes of it.
-    settle : bool
-        Leave SAM its label where colours do not tell it from the one it would become.
     """
 
     flow: bool = True
+    prompts: bool = True
     colors: bool = True
     edges: bool = True
-    settle: bool = True
 
 
 class AnchoredStrategy(KeepingArrays):
@@ -77,13 +77,12 @@ class AnchoredStrategy(KeepingArrays):
        its label (probability at most 0.96), the carried one takes its place; but only between
        labels that colours tell apart (`samflow.masks.told_apart` above 0.5 on the frame before),
        for an error in an edge between equal colours would never be seen again.
-    2. That label map prompts SAM with mask and box.
-    3. SAM's label map is sharpened (`samflow.masks.sharpen_labels`).
+    2. That label map, sharpened (`samflow.masks.sharpen_labels`), prompts SAM with mask and box.
+    3. SAM's label map is sharpened.
     4. Pixels may change to the label that their colour has elsewhere on the frame: the logarithm of
        the share that the guide's fit gives, plus that of the likelihood by colour histograms, in so
        far as they tell the two labels apart, decides (`samflow.masks.ColorEvidence`).
-    5. Two last passes of sharpening. Where they end in a label that colours do not tell from SAM's
-       (at most 0.5, as above), SAM's stays: in a wall of the dye's colour specks would be dye.
+    5. Two last passes of sharpening.
 
     One encoding, one step of the tracker and one pass of SAM's decoder, like `refined`; what comes
     on top takes about 0.25 s for 480x270 px and four labels on one core, and memory for a few
@@ -110,24 +109,19 @@ class AnchoredStrategy(KeepingArrays):
     def start(self, frame: Frame, labels: np.ndarray) -> np.ndarray:
         """Start the tracker with the given label map; the result is that map, sharpened."""
         self.source.start(frame, labels)
-        sharp = self._sharpen(frame, labels, passes=4, wanted=self.anchors.edges)
-        return self._keep(frame, sharp, _apart(ColorEvidence(frame.image), labels))
+        return self._keep(frame, self._sharpen(frame, labels, passes=4, wanted=self.anchors.edges))
 
     def step(self, frame: Frame) -> np.ndarray:
         """Step the tracker and make the next label map."""
         anchors, labels = self.anchors, self.source.step(frame)
         if anchors.flow:
             labels = self._with_carried(frame, labels)
-        refined = refine_labels(self.sam, frame, labels, options=self.options)
-        labels = self._sharpen(frame, refined, passes=1, wanted=anchors.edges)
-        evidence = ColorEvidence(frame.image)
+        prompt = self._sharpen(frame, labels, passes=1, wanted=anchors.prompts)
+        labels = refine_labels(self.sam, frame, prompt, options=self.options)
+        labels = self._sharpen(frame, labels, passes=1, wanted=anchors.edges)
         if anchors.colors:
-            labels = move_by_color(labels, evidence, frame.color_guide)
-        labels = self._sharpen(frame, labels, passes=2, wanted=anchors.edges)
-        apart = _apart(evidence, refined)
-        if anchors.settle:
-            labels = np.where(apart[labels, refined] > _APART, labels, refined)
-        return self._keep(frame, labels, apart)
+            labels = move_by_color(labels, ColorEvidence(frame.image), frame.color_guide)
+        return self._keep(frame, self._sharpen(frame, labels, passes=2, wanted=anchors.edges))
 
     @staticmethod
     def _sharpen(frame: Frame, labels: np.ndarray, passes: int, wanted: bool) -> np.ndarray:
@@ -142,18 +136,13 @@ class AnchoredStrategy(KeepingArrays):
         apart = self.kept["apart"][carried, tracked] > _APART
         return np.where((self.source.certainty <= _SURE) & apart, carried, tracked)
 
-    def _keep(self, frame: Frame, labels: np.ndarray, apart: np.ndarray) -> np.ndarray:
+    def _keep(self, frame: Frame, labels: np.ndarray) -> np.ndarray:
         """Keep what the next step looks at; returns the label map."""
+        ids = np.unique(labels)
+        apart = np.zeros((256, 256), np.float32)
+        apart[np.ix_(ids, ids)] = told_apart(ColorEvidence(frame.image).learn(labels, ids))
         self.kept = {"labels": labels, "grey": to_grey(first_field(frame.image)), "apart": apart}
         return labels
-
-
-def _apart(evidence: ColorEvidence, labels: np.ndarray) -> np.ndarray:
-    """How well colours tell any two labels apart, (256, 256) float32; 0 where one is not there."""
-    ids = np.unique(labels)
-    apart = np.zeros((256, 256), np.float32)
-    apart[np.ix_(ids, ids)] = told_apart(evidence.learn(labels, ids))
-    return apart
 
 
 def move_by_color(labels: np.ndarray, evidence: ColorEvidence, guide: ColorGuide) -> np.ndarray:

@@ -24,9 +24,9 @@ from samflow.xmem import XMem
 _VARIANTS = {
     "anchored": Anchors(),
     "without flow": Anchors(flow=False),
+    "without sharpened prompts": Anchors(prompts=False),
     "without colours of the whole frame": Anchors(colors=False),
     "without sharpened edges": Anchors(edges=False),
-    "without SAM between like colours": Anchors(settle=False),
 }
 _DYES = (1, 2)
 # Of the validation seeds; those below it had a say in training
