@@ -25,10 +25,9 @@ MUXER_OPTIONS = {
 _SCALING = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 # x264's output depends on its number of threads; with one, nothing depends on when threads meet.
 # Its macroblock tree reads memory that it never wrote (core 165): without it, the same frames give
-# the same bytes. A comparison video is as large with the preset veryfast as with medium, which
-# takes three times as long.
+# the same bytes.
 _THREADS = 1
-_X264_OPTIONS = {"preset": "veryfast", "bf": "0", "mbtree": "0"}
+_X264_OPTIONS = {"bf": "0", "mbtree": "0"}
 _BT709 = 1  # matrix, primaries and transfer, ITU-T H.273
 
 
@@ -52,6 +51,9 @@ class VideoWriter:
         Frames per second, for frames without a timestamp.
     crf : float
         x264's constant rate factor, 0 (best) to 51; 18 looks like the original.
+    preset : str
+        x264's, such as "medium" or "veryfast": a comparison video is as large with the latter,
+        which takes a third of the time.
 
     Raises
     ------
@@ -76,7 +78,12 @@ class VideoWriter:
     """
 
     def __init__(
-        self, path: str | Path, size: tuple[int, int], fps: float = 25.0, crf: float = 18
+        self,
+        path: str | Path,
+        size: tuple[int, int],
+        fps: float = 25.0,
+        crf: float = 18,
+        preset: str = "medium",
     ) -> None:
         if not (len(size) == 2 and min(size) > 0):
             raise SamflowError(f"size is {size}: expected (height, width) in pixels.")
@@ -86,6 +93,7 @@ class VideoWriter:
         self.size = (int(size[0]), int(size[1]))
         self.fps = float(fps)
         self.crf = crf
+        self.preset = preset
         self._scaler = VideoReformatter()
         self._count = 0
         self._last_pts = -1
@@ -110,7 +118,7 @@ class VideoWriter:
         stream.height, stream.width = (n + n % 2 for n in self.size)
         stream.pix_fmt = "yuv420p"
         stream.time_base = TIME_BASE
-        stream.options = {"crf": str(self.crf), **_X264_OPTIONS}
+        stream.options = {"crf": str(self.crf), "preset": self.preset, **_X264_OPTIONS}
         codec = stream.codec_context
         codec.time_base = TIME_BASE
         codec.thread_count = _THREADS

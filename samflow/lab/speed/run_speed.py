@@ -11,7 +11,7 @@ import torch
 from samflow.lab.demo_run import write_dye_clip
 from samflow.lab.speed.xmem_speed import PlainXMem
 from samflow.lab.synthetic import DyeClip
-from samflow.overlay import Comparison
+from samflow.overlay import COMPARISON_PRESET, Comparison
 from samflow.prompts import Prompts, Region
 from samflow.runs import Run, RunOptions, run
 from samflow.runs.session import RunSession
@@ -101,7 +101,8 @@ def comparison_rate(frames: int = 24, size: tuple[int, int] = (1080, 1920)) -> f
     layout = Comparison(size, names, regions, film=False)
     with TemporaryDirectory() as folder:
         begin = time.process_time()
-        with VideoWriter(Path(folder) / "comparison.mp4", layout.size, fps=25) as writer:
+        path = Path(folder) / "comparison.mp4"
+        with VideoWriter(path, layout.size, fps=25, preset=COMPARISON_PRESET) as writer:
             for index in range(frames):
                 image, labels = film[index % len(film)]
                 writer.write(layout.frame(image, dict.fromkeys(names, labels), index / 25, index))
