@@ -104,6 +104,16 @@ def test_scores_of_a_scored_run(run_folder):
         CompareWidget(run_folder)
 
 
+def test_the_timeline_of_a_run_that_was_measured_and_corrected(run_folder):
+    assert "timeline" not in CompareWidget(run_folder)._info
+    rows = [f"{name},{i},1,{i / 10}" for name in ("xmem", "sam") for i in range(T)]
+    write_text(run_folder / "drift.csv", "\n".join(["strategy,frame,region,drift", *rows, ""]))
+    write_label_map(run_folder / "corrections" / "00002.png", np.zeros((H, W), np.uint8))
+    timeline = CompareWidget(run_folder)._info["timeline"]
+    assert timeline["corrected"] == [2]
+    assert timeline["drift"] == {name: [0.0, 0.1, 0.2, 0.3] for name in ("xmem", "sam")}
+
+
 def test_what_cannot_be_shown_is_told(run_folder):
     widget = CompareWidget(run_folder)
     before = widget._view

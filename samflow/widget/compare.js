@@ -5,6 +5,7 @@ import { drawFrame } from "./picture.js";
 import { Overlay } from "./overlay.js";
 import { View } from "./view.js";
 import { ScorePlot } from "./scoreplot.js";
+import { Timeline } from "./timeline.js";
 
 class ComparePage {
   constructor(model, root) {
@@ -63,6 +64,9 @@ class ComparePage {
     this.stage.style.aspectRatio = `${width} / ${height}`;
     this.stage.style.maxWidth = `calc(58vh * ${width / height})`;
     this.plot = new ScorePlot(info, this.slider, (position) => this.ask({ position }));
+    this.timeline = new Timeline(info.frames.length, this.slider, (position) => this.ask({ position }));
+    this.timeline.element.hidden = !info.timeline;
+    if (info.timeline) this.timeline.take(info.timeline);
     const sides = make("div", { class: "sf-group" }, this.left, this.wiper, this.right);
     sides.hidden = single;
     this.root = make(
@@ -72,7 +76,7 @@ class ComparePage {
       make(
         "div", { class: "sf-footer" },
         make("div", { class: "sf-chooser" }, this.player, make("div", { class: "sf-track" }, this.slider), this.time),
-        this.plot.element, this.status,
+        this.plot.element, this.timeline.element, this.status,
       ),
     );
     root.append(this.root);
@@ -81,6 +85,7 @@ class ComparePage {
   dispose() {
     this.playing = false;
     this.plot.dispose();
+    this.timeline.dispose();
     this.ignore();
   }
 
@@ -98,6 +103,7 @@ class ComparePage {
     if (this.slider.value !== String(position)) this.slider.value = position;
     this.time.textContent = `frame ${frame}  ·  ${this.info.times[position].toFixed(2)} s`;
     this.plot.follow(position);
+    this.timeline.follow(position);
   }
 
   async takeView() {

@@ -7,12 +7,14 @@ from typing import Any
 import anywidget
 import cv2
 import numpy as np
+import pandas as pd
 import traitlets
 
 from samflow.errors import SamflowError
 from samflow.maskio import Track
 from samflow.masks import resize_labels
 from samflow.prompts import Region, region_color
+from samflow.results.csv_tables import read_table
 from samflow.results.scoring import read_scores
 from samflow.runs import Run
 from samflow.video import Video
@@ -24,6 +26,7 @@ from samflow.widget.status import one_line
 # wide enough for a notebook's column; a frame then takes about 100 kB
 _MAX_WIDTH = 1280
 _JPEG_QUALITY = 88
+_DRIFT = ("strategy", "frame", "region", "drift")
 
 
 class TrackViewer(anywidget.AnyWidget):
@@ -146,6 +149,9 @@ class TrackViewer(anywidget.AnyWidget):
 class CompareWidget(TrackViewer):
     """The strategies of a run, frame by frame, with their scores if the run has been scored.
 
+    Below stands the timeline of `MendWidget` when the run was corrected or measured: the corrected
+    frames, and the drift that `samflow.measure` found.
+
     Parameters
     ----------
     run : Run, str or Path
@@ -165,6 +171,18 @@ class CompareWidget(TrackViewer):
         self._note = run.record.note[:1].upper() + run.record.note[1:]
         tracks = {name: run.track(name) for name in run.strategies}
         super().__init__(clip, tracks, run.record.prompts.regions, _mean_scores(run))
+        path = run.folder / "drift.csv"
+        drift = (
+            _means(read_table(path, _DRIFT, "samflow measure"), "drift") if path.is_file() else {}
+        )
+        corrected = [self._frames.index(i) for i in run.correction_files if i in self._frames]
+        if drift or corrected:
+            timeline = {
+                "drift": {name: list(values.values()) for name, values in drift.items()},
+                "corrected": corrected,
+                "suggested": [],
+            }
+            self._info = {**self._info, "timeline": timeline}
 
 
 def show_track(
@@ -194,9 +212,12 @@ def show_track(
 def _mean_scores(run: Run) -> dict[str, dict[int, float]]:
     """Mean J over the regions, by strategy and frame, of a run that was scored; else nothing."""
     table = read_scores(run)
-    if table is None:
-        return {}
-    means = table.groupby(["strategy", "frame"])["J"].mean()
+    return {} if table is None else _means(table, "J")
+
+
+def _means(table: pd.DataFrame, column: str) -> dict[str, dict[int, float]]:
+    """Mean of a column over the regions, by strategy and frame."""
+    means = table.groupby(["strategy", "frame"])[column].mean()
     return {str(name): means[name].to_dict() for name in table["strategy"].unique()}
 
 

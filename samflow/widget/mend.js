@@ -60,7 +60,7 @@ class MendPage {
     });
     this.time = make("span", { class: "sf-time" });
     this.status = make("span", { class: "sf-status", role: "status" });
-    this.timeline = new Timeline(this.info.frames, (frame) => this.show(frame));
+    this.timeline = new Timeline(this.info.frames, this.slider, (frame) => this.show(frame));
     const ask = (kind) => () => this.send({ kind, frame: this.frame });
     this.go = button("Carry on", "Correct this frame and let the others follow", ask("mend"), { class: "sf-button sf-word sf-main-action", "data-testid": "samflow-carry-on" });
     this.takeBack = button("Take back", "Take the correction of this frame back", ask("take_back"), { "data-testid": "samflow-take-back" });

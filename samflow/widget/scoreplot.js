@@ -3,11 +3,18 @@
 import { make } from "./dom.js";
 
 // Okabe and Ito's colours, as in samflow's figures
-const COLORS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442"];
+export const COLORS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442"];
 const HEIGHT = 110;
 const MARGIN = { top: 6, bottom: 6 };
 // a slider's thumb keeps this far off both ends
 const THUMB = 8;
+
+// Columns on a canvas below a slider where its first and its last position are.
+export function sliderEnds(canvas, slider) {
+  const { left } = canvas.getBoundingClientRect();
+  const track = slider.getBoundingClientRect();
+  return [track.left + THUMB - left, track.right - THUMB - left];
+}
 
 export class ScorePlot {
   // The cursor stands below the thumb of `slider`.
@@ -42,9 +49,7 @@ export class ScorePlot {
 
   // Columns of the first and the last frame.
   get ends() {
-    const { left } = this.canvas.getBoundingClientRect();
-    const slider = this.slider.getBoundingClientRect();
-    return [slider.left + THUMB - left, slider.right - THUMB - left];
+    return sliderEnds(this.canvas, this.slider);
   }
 
   positionAt(event) {

@@ -1,17 +1,15 @@
 // The clip from left to right: each strategy's drift, corrected frames and suggested ones.
 
 import { make } from "./dom.js";
+import { COLORS, sliderEnds } from "./scoreplot.js";
 
-// Okabe and Ito's colours, as in samflow's figures
-const DRIFT_COLORS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442"];
 const PLOT_HEIGHT = 96;
 const MARKS_HEIGHT = 18;
-// the thumb of the slider above keeps this far off both ends
-const SIDE = 8;
 
 export class Timeline {
-  constructor(frames, seek) {
-    this.frames = frames;
+  // The cursor stands below the thumb of `slider`.
+  constructor(frames, slider, seek) {
+    Object.assign(this, { frames, slider });
     this.frame = 0;
     this.data = { drift: {}, corrected: [], suggested: [] };
     this.top = 1;
@@ -22,6 +20,7 @@ export class Timeline {
     this.canvas.addEventListener("pointerdown", (event) => seek(this.frameAt(event)));
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.canvas);
+    this.observer.observe(slider);
   }
 
   dispose() {
@@ -30,10 +29,10 @@ export class Timeline {
 
   // The frame under a click; a mark near by counts as hit.
   frameAt(event) {
-    const { width } = this.canvas.getBoundingClientRect();
-    const share = (event.offsetX - SIDE) / (width - 2 * SIDE);
+    const [first, last] = sliderEnds(this.canvas, this.slider);
+    const share = (event.offsetX - first) / (last - first);
     const frame = Math.round(Math.min(1, Math.max(0, share)) * (this.frames - 1));
-    const near = (5 * (this.frames - 1)) / (width - 2 * SIDE);
+    const near = (5 * (this.frames - 1)) / (last - first);
     const marks = [...this.data.corrected, ...this.data.suggested];
     const hit = marks.filter((mark) => Math.abs(mark - frame) <= near);
     if (event.offsetY < PLOT_HEIGHT || !hit.length) return frame;
@@ -45,7 +44,7 @@ export class Timeline {
     // up to the tenth above the largest drift, so that small ones can be told apart
     this.top = Math.min(1, Math.max(0.1, Math.ceil(10 * Math.max(0, ...Object.values(data.drift).flat())) / 10));
     const lines = Object.keys(data.drift).map((title, i) =>
-      make("span", { style: `--sf-color: ${DRIFT_COLORS[i % DRIFT_COLORS.length]}` }, title));
+      make("span", { style: `--sf-color: ${COLORS[i % COLORS.length]}` }, title));
     const what = make("span", { class: "sf-what" }, "◆ corrected    ▽ suggested");
     this.legend.replaceChildren(what, ...lines);
     const said = (name) => `${name}: ${data[name].join(", ") || "none"}`;
@@ -65,18 +64,19 @@ export class Timeline {
     Object.assign(this.canvas, { width: width * ratio, height: (PLOT_HEIGHT + MARKS_HEIGHT) * ratio });
     const context = this.canvas.getContext("2d");
     context.scale(ratio, ratio);
-    const x = (frame) => SIDE + (frame / Math.max(1, this.frames - 1)) * (width - 2 * SIDE);
+    const [first, last] = sliderEnds(this.canvas, this.slider);
+    const x = (frame) => first + (frame / Math.max(1, this.frames - 1)) * (last - first);
     const y = (drift) => 4 + (1 - Math.min(1, drift / this.top)) * (PLOT_HEIGHT - 8);
     const text = getComputedStyle(this.legend).color;
     context.strokeStyle = context.fillStyle = text;
     context.globalAlpha = 0.25;
-    context.strokeRect(SIDE, 4, width - 2 * SIDE, PLOT_HEIGHT - 8);
+    context.strokeRect(first, 4, last - first, PLOT_HEIGHT - 8);
     context.globalAlpha = 1;
     context.font = "11px system-ui, sans-serif";
     context.textBaseline = "top";
-    context.fillText(`drift ${this.top}`, SIDE + 5, 7);
+    context.fillText(`drift ${this.top}`, first + 5, 7);
     Object.values(this.data.drift).forEach((values, i) => {
-      context.strokeStyle = DRIFT_COLORS[i % DRIFT_COLORS.length];
+      context.strokeStyle = COLORS[i % COLORS.length];
       context.lineWidth = 1.75;
       context.beginPath();
       values.forEach((value, frame) => context[frame ? "lineTo" : "moveTo"](x(frame), y(value)));
