@@ -100,7 +100,7 @@ def plot_growth(measured: Bench) -> Figure:
             grid[:, column], ([case["seconds"] for case in cases], memory), strict=True
         ):
             axes.plot(x, values, "o-", color="#0072b2")
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, 1.15 * max(values, default=1.0))
         grid[1, column].set_xlabel(label)
     grid[0, 0].set_ylabel("s per frame")
     grid[1, 0].set_ylabel("peak memory, MB")
