@@ -16,6 +16,7 @@ from samflow.runs.session import RunSession
 from samflow.sam import Segmenter
 from samflow.strategies import PromptOptions, Strategy, build_strategies, models_needed
 from samflow.video import Video
+from samflow.weights import check_weights
 from samflow.xmem import XMem
 
 NamedModel = Segmenter | XMem | TrackingModel
@@ -110,6 +111,8 @@ def load_models(options: RunOptions, session: RunSession | None = None) -> Model
     how, needed = (options.device, options.precision), models_needed(options.strategies)
     for name in options.weights:
         model_named(name)
+    # a wrong name must not cost the download of another network
+    check_weights(options.sam, "sam")
     trackers = {
         name: session.model(name, weights_of(options, name), *how)
         for name in MODELS
