@@ -21,7 +21,7 @@ _EXPECTED = {
     "color": 'a colour such as "#0000ff"',
     "box": "[x0, y0, x1, y1] in px",
     "points": "[[x, y], ...] in px",
-    "point_labels": "one label a point, 1 foreground or 0 background",
+    "point_labels": "0 or 1 for each point, background or foreground",
     "background": "true or false",
     "background_points": "[[x, y], ...] in px",
     "mm_per_px": "a number above 0",
@@ -57,7 +57,8 @@ def describe_mistake(error: ValidationError) -> str:
     # a box of three numbers lacks place 3: a user looks for the box
     if first["type"] == "missing" and isinstance(first["loc"][-1], str):
         return f"{place}: this key is missing: add {expected}{more}."
-    place = _place(first["loc"][: first["loc"].index(names[-1]) + 1]) if names else place
+    if first["type"] == "missing":
+        place = _place(first["loc"][: first["loc"].index(names[-1]) + 1])
     return f"{place}: expected {expected}, got {_shown(first['input'])}: correct it{more}."
 
 
