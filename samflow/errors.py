@@ -1,5 +1,7 @@
 """The errors that a user's input can cause."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,6 +33,23 @@ class SamflowError(ValueError):
         red, plain = "\x1b[31m", "\x1b[0m"
         message = " ".join(str(self).split())
         return [f"{red}samflow:{plain} {message}", "(%tb in a cell shows where it came up.)"]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """What to add to a message about an unknown name: the known one that is most like it, or "".
+
+    Examples
+    --------
+    >>> did_you_mean("xmen", ["sam", "xmem", "flow"])
+    " Did you mean 'xmem'?"
+    >>> did_you_mean("Refined_Box", ["refined", "refined-box"])
+    " Did you mean 'refined-box'?"
+    >>> did_you_mean("water", ["sam", "xmem", "flow"])
+    ''
+    """
+    plain = {each.lower().replace("_", "-"): each for each in known}
+    near = get_close_matches(name.lower().replace("_", "-"), plain, n=1)
+    return f" Did you mean {plain[near[0]]!r}?" if near else ""
 
 
 def check_image(image: "np.ndarray") -> None:

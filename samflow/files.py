@@ -81,9 +81,14 @@ def _appearing(path: Path, make: Callable[[], Path], mode: int) -> Iterator[Path
         if part.is_dir() and path.exists():
             shutil.rmtree(path)
         os.replace(part, path)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise SamflowError(
+            f"{path} could not be written, since {_nearest_file(path)} is a file: choose another "
+            "folder."
+        ) from error
     except OSError as error:
         raise SamflowError(
-            f"{path} could not be written: {error.strerror or error}. "
+            f"{path} could not be written: {_reason(error)}. "
             "Free some space or choose another folder, then run the command again."
         ) from error
     finally:
@@ -91,6 +96,18 @@ def _appearing(path: Path, make: Callable[[], Path], mode: int) -> Iterator[Path
             shutil.rmtree(part, ignore_errors=True)
         elif part is not None:
             part.unlink(missing_ok=True)
+
+
+def _reason(error: OSError) -> str:
+    """What the system says; of a folder that was copied, about its first file."""
+    if isinstance(error, shutil.Error):
+        return str(error.args[0][0][2]).split("] ")[-1].split(": ")[0]
+    return error.strerror or str(error)
+
+
+def _nearest_file(path: Path) -> Path:
+    """The first of the folders above that is there."""
+    return next(parent for parent in path.parents if parent.exists() or parent == Path())
 
 
 def _umask() -> int:

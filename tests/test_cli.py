@@ -19,12 +19,12 @@ from segment_anything import SamPredictor
 
 from media import ffmpeg, write_film
 from models import save_models, small_sam
-from samflow.cli import main
 from samflow.lab.demo_run import write_dye_clip
 from samflow.lab.synthetic import DyeClip
 from samflow.maskio import read_label_map
 from samflow.prompts import Prompts
 from samflow.video import Video
+from terminal import one_line
 
 SAMFLOW = Path(sys.executable).with_name("samflow")
 FRAMES = 6
@@ -44,39 +44,11 @@ def samflow(*arguments, cwd=None, code=0, **environment):
     return done.stdout, done.stderr
 
 
-@pytest.fixture
-def fails(monkeypatch, capfd):
-    """Call the command's entry point with arguments that must end in one clear line.
-
-    It runs in this process, because starting Python a hundred times would take minutes; the
-    installed command is used for one mistake of each kind below.
-    """
-
-    def call(*arguments, **environment):
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(sys, "argv", ["samflow", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        assert end.value.code == 1
-        return _one_line(capfd.readouterr().err)
-
-    return call
-
-
-def _one_line(stderr):
-    lines = [line for line in stderr.splitlines() if line.startswith("samflow:")]
-    assert len(lines) == 1
-    assert stderr.rstrip().endswith(lines[0])
-    assert "Traceback" not in stderr
-    return lines[0]
-
-
-def test_the_installed_command_reports_a_mistake_in_one_line(given, bad, tmp_path):
+def test_the_installed_command_reports_a_mistake_inone_line(given, bad, tmp_path):
     _, stderr = samflow(*_run(bad / "text.mp4", given[2], tmp_path / "run"), code=1)
-    assert "text.mp4" in _one_line(stderr)
+    assert "text.mp4" in one_line(stderr)
     _, stderr = samflow(*_run(given[0], bad / "typo.json", tmp_path / "run"), code=1)
-    assert "regions[0].colour: unknown key" in _one_line(stderr)
+    assert "regions[0].colour: unknown key" in one_line(stderr)
 
 
 @pytest.fixture(scope="module")
@@ -358,7 +330,7 @@ def test_an_interrupted_run_says_how_to_go_on(clip, models, tmp_path):
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate()
     assert process.returncode == 1
-    assert "interrupted: continue with --resume" in _one_line(stderr)
+    assert "interrupted: continue with --resume" in one_line(stderr)
 
 
 def test_debug_shows_the_traceback(tmp_path):

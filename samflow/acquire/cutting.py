@@ -82,7 +82,13 @@ def cut(
                 f"{out} could not be cut from {video_path}: {lines[-1].rstrip('.')}. Check the "
                 "film and the space on the disk."
             ) from error
-        made = len(inspect_film(part).times)
+        try:
+            made = len(inspect_film(part).times)
+        except SamflowError as error:
+            raise SamflowError(
+                f"{out} could not be written whole: check the space on the disk, then run the "
+                "command again."
+            ) from error
         if made != last - first:
             raise SamflowError(
                 f"cutting {video_path} gave {made} frames instead of {last - first}: convert the "

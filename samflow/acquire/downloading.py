@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -47,7 +49,14 @@ def download(url: str, folder: str | Path, name: str | None = None, progress: bo
     """
     address = urlparse(url)
     if address.scheme not in ("http", "https") or not address.netloc:
-        raise SamflowError(f"{url!r} can't be downloaded: expected an http or https address.")
+        remedy = (
+            "A film on this disk needs no download: samflow cut"
+            if Path(url).exists()
+            else ("Copy it from the browser's address bar")
+        )
+        raise SamflowError(
+            f"{url!r} can't be downloaded: expected an http or https address. {remedy}."
+        )
     folder = Path(folder)
     # the same address finds its unfinished download again
     work = folder / f".download-{hashlib.sha256(url.encode()).hexdigest()[:12]}"
@@ -75,6 +84,8 @@ def download(url: str, folder: str | Path, name: str | None = None, progress: bo
         ) from error
     except Exception:
         shutil.rmtree(work, ignore_errors=True)
+        with suppress(OSError):  # it holds something
+            folder.rmdir()
         raise
     shutil.rmtree(work)
     return final
@@ -117,7 +128,7 @@ def _run_yt_dlp(url: str, work: Path, progress: bool) -> Path:
             info = downloader.extract_info(url, download=True)
     except yt_dlp.utils.YoutubeDLError as error:
         lines = str(error).removeprefix("ERROR: ").strip().splitlines() or ["no reason given"]
-        reason = lines[0].split("; please report")[0].rstrip(".")
+        reason = re.split(r"; please report| \(caused by ", lines[0])[0].rstrip(".")
         raise SamflowError(
             f"{url} could not be downloaded: {reason}. Check the address and the connection; "
             "for a film on a page, a newer yt-dlp may be needed."

@@ -1,12 +1,15 @@
 """The command that opens the notebooks: notebook."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from samflow.cli.app import app, console
 from samflow.errors import SamflowError
+
+if TYPE_CHECKING:
+    from samflow.lab.film_choice import FilmChoice
 
 
 @app.command("notebook")
@@ -47,29 +50,41 @@ def notebook_command(
 
     if film is None and (prompts, sam, xmem) != (None, None, None):
         raise SamflowError("--prompts, --sam and --xmem belong to a film: give --film too.")
+    if options and not options[0].startswith("-"):
+        raise SamflowError(
+            f"{options[0]} is no option of JupyterLab: for notebooks about a film, "
+            f"samflow notebook --film {options[0]}."
+        )
+    choice = None if film is None else _choice(film, prompts, sam, xmem)
     copies = copy_notebooks(out)
     console.print(f"notebooks: {copies.folder}")
     if copies.written:
         console.print(f"copied: {', '.join(copies.written)}")
     if copies.kept:
         console.print(f"kept as you changed them: {', '.join(copies.kept)}")
-    _set_film(copies.folder, film, prompts, sam, xmem)
+    _set_film(copies.folder, choice)
     open_jupyterlab(copies.folder, port, browser, options or ())
 
 
-def _set_film(
-    folder: Path, film: Path | None, prompts: Path | None, sam: str | None, xmem: str | None
-) -> None:
-    """Keep the notebooks' film, if one is given, and say which it is."""
-    from samflow.lab.film_choice import CHOICE_FILE, FilmChoice, choose_film, chosen_film
+def _choice(film: Path, prompts: Path | None, sam: str | None, xmem: str | None) -> "FilmChoice":
+    """The film that the notebooks will be about, found to be one."""
+    from samflow.lab.film_choice import FilmChoice, check_choice
 
-    if film is not None:
-        choice = FilmChoice(
-            film=str(film.resolve()),
-            prompts=None if prompts is None else str(prompts.resolve()),
-            sam=_from_anywhere(sam),
-            xmem=_from_anywhere(xmem),
-        )
+    choice = FilmChoice(
+        film=str(film.resolve()),
+        prompts=None if prompts is None else str(prompts.resolve()),
+        sam=_from_anywhere(sam),
+        xmem=_from_anywhere(xmem),
+    )
+    check_choice(choice)
+    return choice
+
+
+def _set_film(folder: Path, choice: "FilmChoice | None") -> None:
+    """Keep the notebooks' film, if one is given, and say which it is."""
+    from samflow.lab.film_choice import CHOICE_FILE, choose_film, chosen_film
+
+    if choice is not None:
         choose_film(choice, folder)
     found = chosen_film(folder)
     if found is None:

@@ -106,7 +106,7 @@ def open_jupyterlab(
     Raises
     ------
     SamflowError
-        When JupyterLab or a package that the widgets need is not installed.
+        When JupyterLab or a package that the widgets need is not installed, or it does not start.
     """
     if missing := missing_packages():
         raise SamflowError(
@@ -115,13 +115,24 @@ def open_jupyterlab(
         )
     from jupyterlab.labapp import LabApp
 
+    try:
+        LabApp.launch_instance(_arguments(folder, port, browser, options))
+    except SystemExit as end:
+        if end.code:
+            raise SamflowError(
+                "JupyterLab did not start, its last line above says why: its own options go after "
+                "--, such as samflow notebook -- --allow-root."
+            ) from end
+        raise
+
+
+def _arguments(folder: Path, port: int | None, browser: bool, options: Sequence[str]) -> list[str]:
+    """JupyterLab's arguments."""
     first = min((path.name for path in folder.glob("*.ipynb")), default=None)
-    LabApp.launch_instance(
-        [
-            f"--ServerApp.root_dir={folder.resolve()}",
-            *([] if first is None else [f"--LabApp.default_url=/lab/tree/{first}"]),
-            *([] if port is None else [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]),
-            *([] if browser else ["--no-browser"]),
-            *options,
-        ]
-    )
+    return [
+        f"--ServerApp.root_dir={folder.resolve()}",
+        *([] if first is None else [f"--LabApp.default_url=/lab/tree/{first}"]),
+        *([] if port is None else [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]),
+        *([] if browser else ["--no-browser"]),
+        *options,
+    ]

@@ -13,7 +13,7 @@ from samflow.prompts import Prompts, VideoReference, frame_sha256
 from samflow.results.scoring import score
 from samflow.results.side_by_side import run_sheet
 from samflow.runs import Run, RunOptions, check_run_folder, run
-from samflow.strategies import STRATEGY_NAMES
+from samflow.strategies import STRATEGY_NAMES, check_strategy_names
 from samflow.video import Video
 
 DEMO_SEED = 3
@@ -84,7 +84,10 @@ def demo(
     """
     folder = Path(out)
     clip_folder = folder.with_name(folder.name + "_clip")
+    check_strategy_names(strategies)
     check_run_folder(folder, resume=True)
+    if folder.exists() and not clip_folder.exists():
+        raise SamflowError(f"{folder} holds a run that is no demo: choose another --out.")
     if clip_folder.exists() and not (clip_folder / "truth").is_dir():
         raise SamflowError(f"{clip_folder} exists and is no dye clip: choose another --out.")
     prompts = write_dye_clip(clip_folder, DyeClip(seed, frames=frames))

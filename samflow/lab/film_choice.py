@@ -7,7 +7,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from samflow.errors import SamflowError
 from samflow.files import write_text
+from samflow.prompts import Prompts
 from samflow.video import Video
+from samflow.weights import check_weights
 
 CHOICE_FILE = "film.json"
 
@@ -33,13 +35,30 @@ class FilmChoice(BaseModel):
     xmem: str | None = None
 
 
+def check_choice(choice: FilmChoice) -> None:
+    """Make sure that a film can be read, that its prompts fit, and that its weights are known.
+
+    Raises
+    ------
+    SamflowError
+        Otherwise.
+    """
+    video = Video(choice.film)
+    if choice.prompts is not None:
+        Prompts.load(choice.prompts).check_size(video.size)
+    if choice.sam is not None:
+        check_weights(choice.sam, "sam")
+    if choice.xmem is not None:
+        check_weights(choice.xmem, "xmem")
+
+
 def choose_film(choice: FilmChoice, folder: str | Path = ".") -> Path:
     """Write which film the notebooks of a folder are about.
 
     Parameters
     ----------
     choice : FilmChoice
-        Its film must be one that can be read.
+        As `check_choice` takes it.
     folder : str or Path
         Of the notebooks; by default the working folder, which is a notebook's own.
 
@@ -51,9 +70,9 @@ def choose_film(choice: FilmChoice, folder: str | Path = ".") -> Path:
     Raises
     ------
     SamflowError
-        When the film can't be read, or the file can't be written.
+        As `check_choice` does, and when the file can't be written.
     """
-    Video(choice.film)
+    check_choice(choice)
     path = Path(folder) / CHOICE_FILE
     write_text(path, choice.model_dump_json(indent=1, exclude_none=True) + "\n")
     return path

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from samflow.errors import SamflowError
+from samflow.errors import SamflowError, did_you_mean
 from samflow.models.roles import TrackingModel
 
 if TYPE_CHECKING:
@@ -136,7 +136,10 @@ SEGMENTERS: dict[str, ModelEntry] = {
 def model_named(name: str) -> ModelEntry:
     """The row of a tracker; a `SamflowError` for an unknown one."""
     if name not in MODELS:
-        raise SamflowError(f"model {name!r} is unknown: choose from {', '.join(MODELS)}.")
+        raise SamflowError(
+            f"model {name!r} is unknown: choose from {', '.join(MODELS)}."
+            + did_you_mean(name, MODELS)
+        )
     return MODELS[name]
 
 

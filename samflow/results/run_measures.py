@@ -91,6 +91,12 @@ def measure(
     read_scores(run)  # refuses a damaged file before anything is written
     if scale_px is not None:
         MeasureOptions(scale_px=scale_px)  # likewise
+        shorter = min(run.record.video.width, run.record.video.height)
+        if scale_px >= shorter:
+            raise SamflowError(
+                f"the scale of interfaces is {scale_px:g} px, the frames' shorter side {shorter} "
+                "px: expected the width of the thinnest thread that still counts."
+            )
     tracks = {name: run.finished_track(name) for name in run.strategies}
     clip = run.clip(video_path)
     trusted = find_trusted_scale(tracks, clip, ids)

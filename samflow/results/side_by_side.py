@@ -43,14 +43,20 @@ def compare(
     Raises
     ------
     SamflowError
-        When the runs belong to different clips, are incomplete, or none has one of the strategies.
+        When the runs belong to different clips, are incomplete, or none has one of the strategies,
+        or `out` is no mp4.
     """
+    out = Path(out)
+    if out.suffix.lower() != ".mp4" or out.is_dir():
+        raise SamflowError(f"the video to write is {out}: expected a file such as comparison.mp4.")
     tracks = _tracks(runs, strategies)
     clip = runs[0].clip(video_path)
+    if out.exists() and out.samefile(clip.path):
+        raise SamflowError(f"{out} is the film itself: choose another name.")
     heading = next(filter(None, (run.record.note for run in runs)), "")
     regions = runs[0].record.prompts.regions
     write_comparison(clip, tracks, regions, out, progress=True, heading=heading)
-    return Path(out)
+    return out
 
 
 def write_comparison(

@@ -98,13 +98,18 @@ def correct(
     bytes. When the process is killed, the same call goes on.
     """
     places, session = places or Places(), session or RunSession()
+    workshop = None
     if out is not None:
         _check(run, frame)
+        workshop = _Workshop(run, places, session)
+        # a copy that can't be mended would be in the way of the next try
+        workshop.check(frame, given)
         run = copy_run(run, Path(out))
     with locked(run.folder) as session.hold:
         run = Run(run.folder)
         _check(run, frame)
-        workshop = _Workshop(run, places, session)
+        workshop = workshop or _Workshop(run, places, session)
+        workshop.run = run
         if given is None:
             workshop.take_back(frame)
         else:
@@ -139,6 +144,16 @@ class _Workshop:
         models = load_models(self.options, self.session)
         check_models(self.run, models)
         return models
+
+    def check(self, frame: int, given: str | Path | np.ndarray | Prompts | None) -> None:
+        """Refuse what can't be used, before anything is written."""
+        if isinstance(given, Prompts):
+            check_prompts_given(self.run.record, given, frame)
+        elif isinstance(given, str | Path):
+            check_labels_given(
+                self.run.record, read_label_file(self.run.record, Path(given), frame)
+            )
+        check_models(self.run, self.models)
 
     def _sweep(self, prompts: Prompts) -> Sweep:
         return Sweep({}, self.models.sam, prompts, self.options, Stopwatch())

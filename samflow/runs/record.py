@@ -238,5 +238,8 @@ class Run:
             )
         video = Video(path)
         if video.sha256 != record.sha256:
-            raise SamflowError(f"{path} is not the video of the run {self.folder} (SHA-256).")
+            raise SamflowError(
+                f"{path} is not the video of the run {self.folder} (SHA-256): give the one that it "
+                f"was made with, {record.name}."
+            )
         return video[record.first : record.first + record.frames]

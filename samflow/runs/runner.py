@@ -52,7 +52,9 @@ class Runner:
             for begin in range(done, total, every):
                 with self.comparison.part(begin), Beside() as beside:
                     for frame in islice(frames, every):
-                        results = sweep.start(frame) if frame.index == 0 else sweep.step(frame)
+                        results = (
+                            self._first(sweep, frame) if frame.index == 0 else sweep.step(frame)
+                        )
                         beside.do(self._write, frame, results)
                         advance(1)
                 self._save(sweep, min(begin + every, total))
@@ -66,18 +68,22 @@ class Runner:
         return self.state_folder / "state.pt"
 
     def _frames(self, done: int) -> Iterator[Frame]:
-        """The clip's frames from number `done` on; the folder is opened with the first one."""
+        """The clip's frames from number `done` on."""
         if done == len(self.clip):
             return
         images = iter(self.clip[done:])
         for index in range(done, len(self.clip)):
             with self.watch("decode"):
                 image = next(images)
-            if index == 0:
-                self.record.prompts.check_frame(image, self.options.accept_frame)
-                self.record.save(self.folder)
-                self.record.prompts.save(self.folder / "prompts.json")
             yield Frame(image, index)
+
+    def _first(self, sweep: Sweep, frame: Frame) -> dict[str, np.ndarray]:
+        """Results of the first frame; the folder becomes a run once the prompts did work."""
+        self.record.prompts.check_frame(frame.image, self.options.accept_frame)
+        results = sweep.start(frame)
+        self.record.save(self.folder)
+        self.record.prompts.save(self.folder / "prompts.json")
+        return results
 
     def _write(self, frame: Frame, results: dict[str, np.ndarray]) -> None:
         """Write the results of a frame, and its place in the comparison video."""

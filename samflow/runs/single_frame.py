@@ -15,7 +15,6 @@ from samflow.overlay import overlay_labels
 from samflow.prompts import Prompts
 from samflow.strategies import Frame, PromptOptions, segment_first_frame
 from samflow.video import Video
-from samflow.weights import waiting
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,6 @@ def segment(
     image = video[index]
     prompts.check_frame(image, accept_frame or index != prompts.frame.index)
     network, given = load_segmenter(sam, device, precision), Frame(image, index)
-    with waiting(f"SAM encodes frame {index} on {network.device.type}"):
-        given.embedding(network)
     labels = segment_first_frame(network, given, prompts, prompting)
     if not keep_background:
         labels = without_labels(labels, prompts.background_ids)

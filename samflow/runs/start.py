@@ -89,8 +89,7 @@ def run(
     check_strategy_names(options.strategies)
     check_run_folder(folder, resume)
     drawn = [prompts] if isinstance(prompts, Prompts) else list(prompts)
-    if not drawn:
-        raise SamflowError("no prompts given: a run needs those of one frame at least.")
+    _check_prompts(drawn, options)
     session = session or RunSession()
     with locked(folder) as session.hold:
         _go(Path(video_path), drawn, folder, options, session)
@@ -179,6 +178,25 @@ def check_run_folder(folder: Path, resume: bool) -> None:
         )
 
 
+def _check_prompts(given: Sequence[Prompts], options: RunOptions) -> None:
+    """Refuse prompts that make no result, before anything is loaded."""
+    if not given:
+        raise SamflowError("no prompts given: a run needs those of one frame at least.")
+    for prompts in given:
+        prompts.check_drawn(options.prompting.use_points)
+    first = given[0]
+    if len(first.background_ids) == len(first.ids):
+        raise SamflowError(
+            "all regions of the prompts are background, so every mask would be empty: draw the "
+            "regions to segment, or set background to false."
+        )
+    frames = [prompts.frame.index for prompts in given]
+    if repeated := [frame for frame in frames if frames.count(frame) > 1]:
+        raise SamflowError(
+            f"several prompts belong to frame {repeated[0]}: give one file of prompts for a frame."
+        )
+
+
 def _choose_clip(video: Video, prompts: Prompts, options: RunOptions) -> Video:
     """Part of the video to run over; the prompts' frame is in it."""
     prompts.check_size(video.size)
@@ -190,7 +208,13 @@ def _choose_clip(video: Video, prompts: Prompts, options: RunOptions) -> Video:
         )
     own = float(video.timestamps[index])
     start = own if options.start is None else options.start
-    clip = video.between(start, math.inf if options.end is None else options.end)
+    end = math.inf if options.end is None else options.end
+    if start >= end:
+        raise SamflowError(
+            f"the clip starts at {start:g} s, which is not before its end at {end:g} s: give a "
+            f"later end ({video.name} lasts {video.timestamps[-1] + 1 / video.fps:.6g} s)."
+        )
+    clip = video.between(start, end)
     if index not in clip.indices:
         raise SamflowError(
             f"the prompts belong to frame {index} at {own:.3f} s, which is not in the clip from "

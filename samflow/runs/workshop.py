@@ -7,7 +7,7 @@ from pathlib import Path
 
 from samflow.errors import SamflowError
 from samflow.files import replace_folder
-from samflow.models import MODELS, TrackingModel, model_named
+from samflow.models import MODELS, TrackingModel, model_named, split_source
 from samflow.runs.locking import locked
 from samflow.runs.mending import Mender
 from samflow.runs.record import ModelRecord, Run
@@ -16,6 +16,7 @@ from samflow.runs.session import RunSession
 from samflow.sam import Segmenter
 from samflow.strategies import PromptOptions, Strategy, build_strategies, models_needed
 from samflow.video import Video
+from samflow.weights import check_weights
 from samflow.xmem import XMem
 
 NamedModel = Segmenter | XMem | TrackingModel
@@ -110,6 +111,9 @@ def load_models(options: RunOptions, session: RunSession | None = None) -> Model
     how, needed = (options.device, options.precision), models_needed(options.strategies)
     for name in options.weights:
         model_named(name)
+    segmenter, source = split_source(options.sam)
+    if segmenter is None:  # a wrong name must not cost the download of another network
+        check_weights(source, "sam")
     trackers = {
         name: session.model(name, weights_of(options, name), *how)
         for name in MODELS

@@ -77,22 +77,22 @@ class Segmenter(ABC):
         ndarray
             (N, 1, H, W) float32 logits, in the order of `prompts.regions`.
 
+        Raises
+        ------
+        SamflowError
+            As `Prompts.check_drawn` does.
+
         Notes
         -----
         SAM takes equally many prompts for each member of a batch. Regions that differ in having
         a box or in the number of points go into batches of their own, so that no padding changes
         a region's result; with the usual prompts that is one batch.
         """
+        prompts.check_drawn(use_points)
         batches: dict[tuple[bool, int], list[int]] = {}
         background = prompts.background_points if use_points else []
         for index, region in enumerate(prompts.regions):
             own = len(region.points) if use_points else 0
-            if region.box is None and own == 0:
-                wanted = "a box or a point" if use_points else "a box (points are switched off)"
-                raise SamflowError(
-                    f"region {region.id} {region.name!r} has no prompt that can be used: give it "
-                    f"{wanted}."
-                )
             batches.setdefault((region.box is not None, own), []).append(index)
         logits = np.empty((len(prompts.regions), 1, *embedding.image_size), np.float32)
         for (has_box, own), members in batches.items():

@@ -12,6 +12,7 @@ from samflow.prompts import Prompts
 from samflow.sam import Segmenter
 from samflow.strategies.base import Frame
 from samflow.strategies.prompt_options import PromptOptions
+from samflow.weights import waiting
 
 
 def segment_first_frame(
@@ -32,7 +33,9 @@ def segment_first_frame(
         (H, W) uint8 label map, background regions included.
     """
     options = options or PromptOptions()
-    logits = sam.predict_regions(frame.embedding(sam), prompts, options.use_points)
+    with waiting(f"SAM encodes frame {frame.index} on {sam.device.type}"):
+        embedding = frame.embedding(sam)
+    logits = sam.predict_regions(embedding, prompts, options.use_points)
     return _logits_to_labels(sam, logits, prompts.ids, options)
 
 

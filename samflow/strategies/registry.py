@@ -8,7 +8,7 @@ them: `sam2`, `sam2-box` (prompted with boxes), `refined:sam2`, `anchored:sam2-b
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from samflow.errors import SamflowError
+from samflow.errors import SamflowError, did_you_mean
 from samflow.models import MODELS
 
 
@@ -127,7 +127,8 @@ def strategy_entry(name: str) -> StrategyEntry:
         return entry
     over = REGISTRY.get(way)
     if entry is None or over is None or over.source is None:
-        raise SamflowError(f"strategy {name!r} is unknown: choose from {_known()}.")
+        hint = did_you_mean(name, _valid_names())
+        raise SamflowError(f"strategy {name!r} is unknown: choose from {_known()}.{hint}")
     title = over.title.replace(REGISTRY[over.source].title, entry.title)
     needs = ("sam", *entry.needs)
     return replace(over, name=name, title=title, needs=needs, source=tracker, default=False)
@@ -145,10 +146,23 @@ def _tracker_entry(name: str) -> StrategyEntry | None:
     return StrategyEntry(name, title, "with_tracker:build_tracked", (model.name,))
 
 
+def _trackers() -> list[str]:
+    return [*MODELS, *(name + _BOX for name, model in MODELS.items() if model.boxes)]
+
+
+def _over_trackers() -> list[str]:
+    """Names of the strategies that can look at another tracker than XMem."""
+    return [name for name, entry in REGISTRY.items() if entry.source]
+
+
+def _valid_names() -> list[str]:
+    over = [f"{name}:{tracker}" for name in _over_trackers() for tracker in _trackers()]
+    return [*REGISTRY, *_trackers(), *over]
+
+
 def _known() -> str:
-    over = [f"{name}:TRACKER" for name, entry in REGISTRY.items() if entry.source]
-    boxes = [name + _BOX for name, model in MODELS.items() if model.boxes]
-    return f"{', '.join(REGISTRY)}, the trackers {', '.join([*MODELS, *boxes])}, {', '.join(over)}"
+    over = ", ".join(f"{name}:TRACKER" for name in _over_trackers())
+    return f"{', '.join(REGISTRY)}, the trackers {', '.join(_trackers())}, {over}"
 
 
 def folder_name(strategy: str) -> str:

@@ -2,11 +2,13 @@
 
 import copy
 import operator
+import re
 import warnings
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
+from math import inf
 from pathlib import Path
 from typing import overload
 
@@ -176,15 +178,20 @@ class Video:
             if len(times):
                 low, high = float(times.min()), float(times.max()) + 1 / self.fps
                 span = f"it lasts from {low:g} to {high:.6g} s"
-            raise SamflowError(f"{self.name} has no frame between {start:g} and {end:g} s: {span}.")
+            wanted = f"between {start:g} and {end:g} s" if end < inf else f"from {start:g} s on"
+            raise SamflowError(f"{self.name} has no frame {wanted}: {span}.")
         return self._view(self._indices[int(inside[0]) : int(inside[-1]) + 1])
 
 
 def _open_source(path: str | Path, fps: float | None) -> FilmSource | FolderSource:
     """Open a film or a folder of images; refuse what is neither."""
     path = Path(path)
+    if re.match("https?:/", str(path)):
+        raise SamflowError(f"{path} is a web address: get the film with samflow fetch first.")
     if not path.exists():
         raise SamflowError(f"{path} does not exist: expected a video file or a folder of images.")
+    if (path / "run.json").is_file():
+        raise SamflowError(f"{path} is a run: expected the film that it was made from.")
     if path.is_dir():
         if fps is not None and not fps > 0:
             raise SamflowError(f"fps is {fps}: expected a positive number of frames per second.")

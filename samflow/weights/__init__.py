@@ -1,7 +1,7 @@
 """Checkpoints: what is known by name, the cache they are fetched into, and safe loading."""
 
 from samflow.weights.at_hand import DEMO_NOTE, demo_note, weights_at_hand
-from samflow.weights.checkpoint import Checkpoint, load_checkpoint
+from samflow.weights.checkpoint import Checkpoint, check_weights, load_checkpoint
 from samflow.weights.known_checkpoints import (
     REGISTRY,
     CacheRow,
@@ -21,6 +21,7 @@ __all__ = [
     "Kind",
     "RegistryEntry",
     "cache_folder",
+    "check_weights",
     "demo_note",
     "fetch",
     "load_checkpoint",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import is_zipfile
 
-from samflow.errors import SamflowError
+from samflow.errors import SamflowError, did_you_mean
 from samflow.files import sha256_of_file
 from samflow.weights.known_checkpoints import REGISTRY, Kind, fetch_with_hash
 
@@ -83,30 +83,51 @@ def load_checkpoint(name_or_file: str | Path, kind: Kind) -> Checkpoint:
     return Checkpoint(name, path, sha256 or sha256_of_file(path), state_dict)
 
 
-def _locate(name: str, kind: Kind) -> tuple[str, Path, str | None]:
-    """Name, file, and the file's hash where it has been worked out already."""
-    if name == "demo":
-        path = Path(str(files("samflow.weights") / "data" / f"{kind}_demo.safetensors"))
-        if not path.is_file():
-            raise SamflowError(f"this installation lacks {path.name}: install samflow again.")
-        return name, path, None
-    if name in REGISTRY:
-        if REGISTRY[name].kind != kind:
-            raise _wrong_kind(name, REGISTRY[name].kind, kind)
-        return name, *fetch_with_hash(name)
+def check_weights(name: str, kind: Kind) -> None:
+    """Refuse a name that is neither known nor a file of weights, without fetching anything.
+
+    Parameters
+    ----------
+    name : str
+        As `load_checkpoint` takes it.
+    kind : {"sam", "xmem"}
+
+    Raises
+    ------
+    SamflowError
+        When it is unknown, of the other kind, or a file of another format.
+    """
+    if name in REGISTRY and REGISTRY[name].kind != kind:
+        raise _wrong_kind(name, REGISTRY[name].kind, kind)
+    if name == "demo" or name in REGISTRY:
+        return
+    names = ["demo", *(entry.name for entry in REGISTRY.values() if entry.kind == kind)]
+    known = ", ".join(names)
     path = Path(name)
-    known = ", ".join(["demo", *(entry.name for entry in REGISTRY.values() if entry.kind == kind)])
     if not path.is_file():
         raise SamflowError(
             f"checkpoint {name!r} is no file and no known name: expected a .pth, .pt or "
-            f".safetensors file, or one of {known}."
+            f".safetensors file, or one of {known}.{did_you_mean(name, names)}"
         )
     if path.suffix not in (".pth", ".pt", ".safetensors"):
         raise SamflowError(
             f"{path} has an unknown suffix: expected a .pth, .pt or .safetensors file, "
             f"or one of {known}."
         )
-    return path.name, path, None
+
+
+def _locate(name: str, kind: Kind) -> tuple[str, Path, str | None]:
+    """Name, file, and the file's hash where it has been worked out already."""
+    check_weights(name, kind)
+    if name in REGISTRY:
+        return name, *fetch_with_hash(name)
+    if name != "demo":
+        path = Path(name)
+        return path.name, path, None
+    path = Path(str(files("samflow.weights") / "data" / f"{kind}_demo.safetensors"))
+    if not path.is_file():
+        raise SamflowError(f"this installation lacks {path.name}: install samflow again.")
+    return name, path, None
 
 
 def _read_safetensors(path: Path) -> object:

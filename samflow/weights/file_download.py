@@ -147,5 +147,5 @@ def _reason(error: Exception) -> str:
     response = getattr(error, "response", None)
     if response is not None:
         return f"the server answered {response.status_code} {response.reason}"
-    text = " ".join(str(error).split()).split(": ")[-1].split(" ([Errno")[0].strip("()'\" ")
+    text = " ".join(str(error).split()).split(": ")[-1].split(" ([Errno")[0].strip('()" ')
     return text or type(error).__name__

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from samflow.errors import SamflowError
+from samflow.errors import SamflowError, did_you_mean
 from samflow.files import sha256_of_file, write_text
 from samflow.weights.file_download import download
 
@@ -115,8 +115,11 @@ def fetch(name: str, progress: bool = True) -> Path:
 def fetch_with_hash(name: str, progress: bool = True) -> tuple[Path, str]:
     """Like `fetch`; gives the file's SHA-256 too, so that it is read for it once."""
     if name not in REGISTRY:
+        if name == "demo":
+            raise SamflowError("the demo weights are in the package: there is nothing to fetch.")
         raise SamflowError(
-            f"checkpoint {name!r} is unknown: expected one of {', '.join(REGISTRY)}."
+            f"checkpoint {name!r} is unknown: expected one of {', '.join(REGISTRY)}; other models' "
+            f"weights are fetched by the first run with them.{did_you_mean(name, REGISTRY)}"
         )
     entry = REGISTRY[name]
     path = cache_folder() / entry.file

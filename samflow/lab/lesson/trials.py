@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
+from tqdm.auto import tqdm
 
 from samflow.prompts import Prompts
 from samflow.strategies import Frame, Strategy
@@ -64,7 +65,8 @@ def carry(
         The label map of every frame, background regions included.
     """
     maps: dict[str, list[np.ndarray]] = {title: [] for title in strategies}
-    for index, image in enumerate(video):
+    shown = tqdm(video, desc=", ".join(strategies), unit="frame", leave=False)
+    for index, image in enumerate(shown):
         frame = Frame(image, index)
         for title, strategy in strategies.items():
             labels = strategy.step(frame) if index else strategy.start(frame, first)

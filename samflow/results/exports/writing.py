@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from samflow.errors import SamflowError
+from samflow.errors import SamflowError, did_you_mean
 from samflow.files import replace_folder
 from samflow.results.exports.coco_files import write_coco, write_coco_video
 from samflow.results.exports.cvat import write_cvat
@@ -75,6 +75,7 @@ def export(
     if format_name not in EXPORT_FORMATS:
         raise SamflowError(
             f"format {format_name!r} is unknown: choose from {', '.join(EXPORT_FORMATS)}."
+            + did_you_mean(format_name, EXPORT_FORMATS)
         )
     if out.exists():
         raise SamflowError(f"{out} is there already: choose another folder, or delete it.")

@@ -19,6 +19,7 @@ from pydantic import (
 
 from samflow.errors import SamflowError
 from samflow.files import write_text
+from samflow.prompts.prompt_mistakes import HOW_TO_MAKE, describe_mistake
 
 # Blue and red for the two dyes, then Okabe and Ito's colour-blind-safe palette ("Color Universal
 # Design", 2008) without the hues that blue and red already take.
@@ -271,19 +272,24 @@ class Prompts(_Strict):
         """
         path = Path(path)
         try:
-            text = path.read_text(encoding="utf-8")
+            # some editors begin UTF-8 with a byte order mark
+            text = path.read_text(encoding="utf-8-sig")
             return cls.model_validate(json.loads(text))
         except OSError as error:
             raise SamflowError(
-                f"prompts file {path} could not be read: {error.strerror or error}. Draw prompts "
-                "with samflow notebook --film FILE, or write them as samflow run --help shows."
+                f"prompts file {path} could not be read: {error.strerror or error}. {HOW_TO_MAKE}"
             ) from None
         except ValidationError as error:
-            raise SamflowError(f"prompts file {path}: {_first_error(error)}") from None
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise SamflowError(f"prompts file {path}: {describe_mistake(error)}") from None
+        except UnicodeDecodeError:
             raise SamflowError(
-                f"prompts file {path} is not JSON: {error}. Expected the schema samflow.prompts/1."
+                f"prompts file {path} is no text in UTF-8, so it holds no prompts. {HOW_TO_MAKE}"
             ) from None
+        except json.JSONDecodeError as error:
+            reason = (
+                f"{error}: correct it there." if text.strip() else f"it is empty. {HOW_TO_MAKE}"
+            )
+            raise SamflowError(f"prompts file {path} is not JSON: {reason}") from None
 
     def to_json(self) -> str:
         """Text of the JSON file, the same for equal prompts."""
@@ -292,6 +298,29 @@ class Prompts(_Strict):
     def save(self, path: str | Path) -> None:
         """Write the JSON file, complete or not at all."""
         write_text(path, self.to_json())
+
+    def check_drawn(self, use_points: bool = True) -> None:
+        """Make sure that something is drawn, and on every region.
+
+        Parameters
+        ----------
+        use_points : bool
+            Whether points count; background points alone never do.
+
+        Raises
+        ------
+        SamflowError
+            When there is no region, or one with neither a box nor a point that counts.
+        """
+        if not self.regions:
+            raise SamflowError("the prompts have no region: draw a box around each one to segment.")
+        for region in self.regions:
+            if region.box is None and not (use_points and region.points):
+                wanted = "a box or a point" if use_points else "a box (points are switched off)"
+                raise SamflowError(
+                    f"region {region.id} {region.name!r} has no prompt that can be used: give it "
+                    f"{wanted}."
+                )
 
     def check_size(self, size: tuple[int, int]) -> None:
         """Make sure that frames of size (H, W) are of the size that the prompts were drawn on."""
@@ -324,20 +353,3 @@ class Prompts(_Strict):
                 f"frame {self.frame.index} of the video differs from the frame that the prompts "
                 "were drawn on (SHA-256): choose the right video, or accept it with --accept-frame."
             )
-
-
-def _first_error(error: ValidationError) -> str:
-    """One line for the first thing that is wrong: place, what came, what to do."""
-    first = error.errors()[0]
-    place = ""
-    for part in first["loc"]:
-        place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
-    place = place or "prompts"
-    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    if first["type"] == "extra_forbidden":
-        return f"{place}: unknown key: correct its spelling or remove it{more}."
-    if first["type"] == "missing":
-        return f"{place}: this key is missing: add it{more}."
-    message = first["msg"].removeprefix("Value error, ")
-    came = "" if first["type"] == "value_error" else f", got {first['input']!r:.80}"
-    return f"{place}: {message}{came}{more}."
