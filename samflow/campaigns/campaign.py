@@ -11,9 +11,9 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from samflow.campaigns.clusters import check_installed, connected
+from samflow.campaigns.film_table import Film
 from samflow.campaigns.film_worker import TOPIC, do_film
 from samflow.campaigns.ledger import Ledger
-from samflow.campaigns.table import Film
 from samflow.errors import SamflowError
 from samflow.runs import Run
 from samflow.runs.locking import locked

@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from samflow.campaigns.table import Film
+from samflow.campaigns.film_table import Film
 from samflow.errors import SamflowError
 
 TOPIC = "samflow-frames"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from samflow.campaigns.table import Film
+from samflow.campaigns.film_table import Film
 from samflow.errors import SamflowError
 from samflow.files import write_text
 
