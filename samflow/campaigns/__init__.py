@@ -1,7 +1,8 @@
 """Many films, each a run of its own, done by Dask's workers on this machine or on a cluster.
 
-`film_table` says which films, `film_worker` does one of them, `clusters` gives the workers, `campaign`
-hands the films out and writes down what became of them, `campaign_report` looks across them.
+`film_table` says which films, `film_worker` does one of them, `clusters` gives the workers,
+`campaign` hands the films out and writes down what became of them, `campaign_report` looks across
+them.
 """
 
 from samflow.campaigns.campaign import CampaignOptions, run_campaign

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from samflow.device import visible_gpus
 from samflow.errors import SamflowError
 
 if TYPE_CHECKING:
@@ -89,12 +90,11 @@ def _environment(threads: int) -> dict[str, str]:
 
 def _local(workers: int, threads: int) -> Any:
     """Worker processes of this machine; with GPUs each sees one of its own."""
-    import torch
     from distributed import LocalCluster, Nanny, Scheduler, SpecCluster
 
     env = _environment(threads)
-    gpus = torch.cuda.device_count()
-    if gpus == 0:
+    gpus = visible_gpus()
+    if not gpus:
         return LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
@@ -105,15 +105,15 @@ def _local(workers: int, threads: int) -> Any:
         )
     scheduler = {"cls": Scheduler, "options": {"dashboard_address": ":0"}}
     nannies = {
-        index: {
+        gpu: {
             "cls": Nanny,
             "options": {
                 "nthreads": 1,
                 "memory_limit": 0,
-                "env": {**env, "CUDA_VISIBLE_DEVICES": str(index)},
+                "env": {**env, "CUDA_VISIBLE_DEVICES": gpu},
             },
         }
-        for index in range(min(workers, gpus))
+        for gpu in gpus[:workers]
     }
     return SpecCluster(workers=nannies, scheduler=scheduler)
 

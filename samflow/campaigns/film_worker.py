@@ -57,6 +57,8 @@ def do_film(film: Film, folder: str) -> dict[str, Any]:
 
 
 def _do(film: Film, folder: Path) -> dict[str, Any]:
+    import pandas as pd
+
     from samflow.maskio import Track
     from samflow.prompts import Prompts
     from samflow.results.run_measures import measure
@@ -80,10 +82,7 @@ def _do(film: Film, folder: Path) -> dict[str, Any]:
         summary = score(done, Track(film.truth))
         found["J"] = round(float(summary.query("region == 'all'")["J_mean"].max()), 4)
     if done.record.frames_done > 1:
-        tables = measure(done, film.mm_per_px)
-        del tables
-        import pandas as pd
-
+        measure(done, film.mm_per_px)
         found["drift"] = round(float(pd.read_csv(folder / "drift.csv")["drift"].mean()), 4)
     return found
 
