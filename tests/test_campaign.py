@@ -227,7 +227,7 @@ def test_workers_as_jobs_of_slurm(films, tmp_path, monkeypatch):
     jobs = tmp_path / "bin"
     jobs.mkdir()
     for name, body in {
-        "sbatch": f'cp "$1" {tmp_path}/job.sh; bash "$1" > {tmp_path}/job.log 2>&1 & '
+        "sbatch": f'cp "$1" {tmp_path}/job.sh; bash {tmp_path}/job.sh > {tmp_path}/job.log 2>&1 & '
         f"echo $! > {tmp_path}/pid; echo Submitted batch job 7",
         "scancel": f"kill $(cat {tmp_path}/pid) 2> /dev/null",
     }.items():
