@@ -37,7 +37,7 @@ $(READY): pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'samflow needs Python 3.11 or later, got ' + sys.version.split()[0])"
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python .venv -e ".[notebook,sam2,test,lint]"
+	$(BIN)/uv pip install --quiet --python .venv -e ".[notebook,sam2,cluster,test,lint]"
 	$(PYTHON) -c "open('$(READY)', 'w').close()"
 
 clean:

@@ -9,6 +9,7 @@ The house, from the ground up; a module imports from lower floors only:
 - `strategies`: the ways through a clip, by name
 - `runs`: strategies side by side over a video, recorded and resumed
 - `results`: what one does with a finished run: score, compare, measure, plot, report, export
+- `campaigns`: many films, on one machine or a cluster
 - `lab`: how the project knows what it knows: synthetic clips, training, benchmark, demo
 - `cli`, `widget`: the commands, and the notebook's widgets
 

@@ -1,5 +1,6 @@
 """Where tensors live and how precise they are: the one place that names cuda, mps and cpu."""
 
+import os
 from typing import TYPE_CHECKING
 
 from samflow.errors import SamflowError
@@ -44,6 +45,22 @@ def resolve_device(name: str = "auto") -> "torch.device":
     if missing_cuda or (device.type == "mps" and not torch.backends.mps.is_available()):
         raise SamflowError(f"device {name!r} is not on this machine: use --device auto or cpu.")
     return device
+
+
+def visible_gpus() -> list[str]:
+    """Names of this machine's GPUs, each of which CUDA_VISIBLE_DEVICES may be set to.
+
+    Returns
+    -------
+    list of str
+        Those that this process may use; empty without CUDA.
+    """
+    import torch
+
+    count = torch.cuda.device_count()
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = allowed.split(",") if allowed else map(str, range(count))
+    return [name.strip() for name in names][:count]
 
 
 def resolve_precision(name: str, device: "torch.device") -> "torch.dtype":

@@ -22,6 +22,7 @@ def test_conda_and_pip_agree():
             *project["dependencies"],
             *project["optional-dependencies"]["notebook"],
             *project["optional-dependencies"]["sam2"],
+            *project["optional-dependencies"]["cluster"],
         ]
     )
     wanted = {CONDA_NAMES.get(name, name): bound for name, bound in wanted.items()}

@@ -16,7 +16,7 @@ HOUSE = [
     {"strategies"},
     {"runs"},
     {"results"},
-    {"lab"},
+    {"lab", "campaigns"},
     {"cli", "widget"},
 ]
 FLOOR = {room: floor for floor, row in enumerate(HOUSE) for room in row}

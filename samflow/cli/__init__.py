@@ -8,6 +8,7 @@ from rich.console import Console
 from samflow.cli import (  # noqa: F401 - importing them adds their commands
     bench_commands,
     benchmark_commands,
+    campaign_commands,
     film_commands,
     mask_commands,
     mending_commands,
