@@ -237,7 +237,7 @@ def test_workers_as_jobs_of_slurm(films, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = {"queue": "gpu", "account": "fluids", "walltime": "01:00:00", "gres": "gpu:1"}
     with connected(1, 3, slurm=options) as client:
-        assert client.submit(os.environ.get, "OMP_NUM_THREADS").result(timeout=120) == "3"
+        assert client.submit(os.getenv, "OMP_NUM_THREADS").result(timeout=120) == "3"
         assert list(client.nthreads().values()) == [1]
     script = (tmp_path / "job.sh").read_text()
     for line in ("-p gpu", "-A fluids", "-t 01:00:00", "--gres=gpu:1"):
