@@ -51,7 +51,7 @@ def test_tb_shows_the_traceback(shown):
 
 def test_errors_underneath_are_not_shown(shown):
     first, _ = shown["another library's error underneath"].splitlines()
-    assert first.startswith("samflow: prompts file p.json: schema: ")
+    assert first.startswith("samflow: prompts file p.json: its schema is 3")
     assert shown["from another error"].splitlines()[0] == "samflow: line one and two"
 
 
