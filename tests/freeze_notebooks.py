@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-PROGRESS = re.compile(r"\d+%\||: \d\d:\d\d$")
+PROGRESS = re.compile(r"\d+%\||: \d\d:\d\d$|\[\d\d:\d\d, ")
 
 
 def freeze_output(output: dict[str, Any]) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ NAMES = [
     "08_measure_the_flow",
     "09_mend_the_drift",
     "10_other_models",
+    "11_many_films",
 ]
 
 

@@ -151,12 +151,14 @@ def _results(
     from distributed.client import FutureCancelledError
     from distributed.scheduler import KilledWorker
 
+    # a hundred messages about frames per second at most, however many workers there are
+    tell_every = max(1.0, len(client.nthreads()) / 100)
     asked: dict[str, Film] = {}
     futures: list[Future] = []
     for film in films:
         place = str((folder / film.name).resolve())
         key = f"{film.name}-{uuid4().hex}"
-        future = client.submit(do_film, film, place, pure=False, key=key)
+        future = client.submit(do_film, film, place, tell_every, pure=False, key=key)
         asked[key] = film
         futures.append(future)
     try:

@@ -24,8 +24,8 @@ logger = logging.getLogger(__name__)
 
 # columns of campaign.csv that are no parameters
 _OWN = ("film", "state", "frames", "seconds", "drift", "J", "error", "video", "fingerprint")
-# columns of measures.csv that are drawn, without their units
-_DRAWN = ("area_fraction", "interface_length", "dimension")
+# columns of measures.csv that are drawn
+_DRAWN = ("area_fraction", "interface_length_px", "interface_length_mm", "dimension")
 _THUMBNAIL_WIDTH = 320
 
 
@@ -117,11 +117,7 @@ def plot_over(quantities: pd.DataFrame, over: str) -> Figure:
         A panel for each quantity: the median over the strategies with a bar from the lowest to the
         highest, in one colour for each region.
     """
-    drawn = [
-        column
-        for column in quantities.columns
-        if any(column == name or column.startswith(f"{name}_") for name in _DRAWN)
-    ]
+    drawn = [column for column in _DRAWN if column in quantities.columns]
     figure = Figure(figsize=(3.6 * max(1, len(drawn)), 3.2), layout="constrained")
     panels = np.atleast_1d(figure.subplots(1, max(1, len(drawn))))
     words = not pd.api.types.is_numeric_dtype(quantities[over])

@@ -92,7 +92,8 @@ def _local(workers: int, threads: int) -> Any:
     """Worker processes of this machine; with GPUs each sees one of its own."""
     from distributed import LocalCluster, Nanny, Scheduler, SpecCluster
 
-    env = _environment(threads)
+    # what a worker that is told to end says of it is no news
+    env = {**_environment(threads), "DASK_LOGGING__DISTRIBUTED": "critical"}
     gpus = visible_gpus()
     if not gpus:
         return LocalCluster(

@@ -11,8 +11,8 @@ from samflow.errors import SamflowError
 TOPIC = "samflow-frames"
 """Where workers tell of the frames that are done."""
 
-# seconds between two messages about frames, and between two tries at a folder that is locked
-_TELL_EVERY, _TRY_EVERY = 1.0, 5.0
+# seconds between two tries at a folder that is locked
+_TRY_EVERY = 5.0
 # a worker that the scheduler gave up may hold its folder until the lease has run out
 _TRIES = 24
 
@@ -29,7 +29,7 @@ def _session() -> Any:
     return RunSession()
 
 
-def do_film(film: Film, folder: str) -> dict[str, Any]:
+def do_film(film: Film, folder: str, tell_every: float = 1.0) -> dict[str, Any]:
     """Run, score and measure one film; go on where an earlier worker ended.
 
     Parameters
@@ -37,6 +37,8 @@ def do_film(film: Film, folder: str) -> dict[str, Any]:
     film : Film
     folder : str
         Of its run.
+    tell_every : float
+        Seconds between two messages to the scheduler about frames.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def do_film(film: Film, folder: str) -> dict[str, Any]:
     """
     begin = time.perf_counter()
     try:
-        found = _do(film, Path(folder))
+        found = _do(film, Path(folder), tell_every)
         result = {"state": "done", **found}
     except SamflowError as error:
         result = {"state": "failed", "error": " ".join(str(error).split())}
@@ -56,7 +58,7 @@ def do_film(film: Film, folder: str) -> dict[str, Any]:
     return {**result, "seconds": round(time.perf_counter() - begin, 1)}
 
 
-def _do(film: Film, folder: Path) -> dict[str, Any]:
+def _do(film: Film, folder: Path, tell_every: float) -> dict[str, Any]:
     import pandas as pd
 
     from samflow.maskio import Track
@@ -67,7 +69,7 @@ def _do(film: Film, folder: Path) -> dict[str, Any]:
     from samflow.runs.start import run
 
     session = _session()
-    session.on_frame = _Teller(film.name)
+    session.on_frame = _Teller(film.name, tell_every)
     prompts = [Prompts.load(path) for path in film.prompts]
     for attempt in range(_TRIES):
         try:
@@ -90,8 +92,8 @@ def _do(film: Film, folder: Path) -> dict[str, Any]:
 class _Teller:
     """Tells the scheduler of frames that are done, and stops when nobody waits for the film."""
 
-    def __init__(self, name: str) -> None:
-        self.name, self.told = name, 0.0
+    def __init__(self, name: str, every: float) -> None:
+        self.name, self.every, self.told = name, every, 0.0
 
     def __call__(self, done: int, total: int) -> None:
         from distributed import get_worker
@@ -104,6 +106,6 @@ class _Teller:
         task = worker.state.tasks.get(thread_state.key)
         if task is not None and task.state == "cancelled":
             raise StoppedError(self.name)
-        if time.monotonic() - self.told >= _TELL_EVERY or done in (0, total):
+        if time.monotonic() - self.told >= self.every or done in (0, total):
             self.told = time.monotonic()
             worker.log_event(TOPIC, {"film": self.name, "done": done, "total": total})
