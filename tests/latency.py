@@ -40,7 +40,7 @@ shifts = [8 * (i % 8) for i in range(ANSWERS)]
 answers = [logits[..., shift : shift + 1280].copy() for shift in shifts]
 
 class Instant:
-    name, mask_threshold = "instant", sam.mask_threshold
+    name, mask_threshold, device = "instant", sam.mask_threshold, sam.device
     def embed(self, image):
         return image
     def predict_regions(self, *_):

@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from models import small_sam
@@ -58,6 +59,7 @@ class CountingSam:
     """A model whose regions are their boxes and 5x5 squares at their points; counts its work."""
 
     name = "counting"
+    device = torch.device("cpu")
     mask_threshold = 0.0
 
     def __init__(self) -> None:

@@ -47,6 +47,7 @@ SLOW = """
 import time
 class SlowSam:
     name, mask_threshold, asked = "slow", 0.0, 0
+    device = sam.device
     def embed(self, image):
         return sam.embed(image)
     def predict_regions(self, *arguments):
