@@ -1,6 +1,8 @@
 """The workers of a campaign: on this machine, behind a scheduler that runs already, or in SLURM."""
 
+import atexit
 import os
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 # seconds that workers get to end by themselves
 _CLOSE_S = 2
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows knows one way only
 _QUIET = {"distributed.logging.distributed": "critical", "logging.distributed": "critical"}
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 # options of dask_jobqueue.SLURMCluster that may be given
@@ -59,6 +62,7 @@ def connected(
     check_installed(slurm is not None)
     import dask
     from distributed import Client
+    from distributed.deploy.spec import close_clusters
 
     threads = threads or max(1, (os.cpu_count() or 1) // workers)
     with dask.config.set(_QUIET):
@@ -74,13 +78,33 @@ def connected(
             with client:
                 yield client
             return
-        cluster = _local(workers, threads) if slurm is None else _slurm(workers, threads, slurm)
         try:
-            with Client(cluster, timeout="30s") as client:
+            cluster = _local(workers, threads) if slurm is None else _slurm(workers, threads, slurm)
+        except KeyboardInterrupt:  # what has begun ends with this process
+            atexit.unregister(close_clusters)
+            raise
+        try:
+            with Client(cluster, timeout="30s") as client, _killed_when_interrupted(cluster):
                 yield client
         finally:
             with suppress(TimeoutError):  # what is left ends with this process
                 cluster.close(timeout=_CLOSE_S)
+
+
+@contextmanager
+def _killed_when_interrupted(cluster: Any) -> Iterator[None]:
+    """Kill this machine's workers on Ctrl-C: runs survive it, and nobody waits for a frame."""
+    from distributed.core import Status
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        for worker in cluster.workers.values():
+            if getattr(worker, "pid", None):  # a process of ours; SLURM's jobs are not
+                worker.status = Status.closing_gracefully  # not to be started again
+                with suppress(OSError):  # it is gone already
+                    os.kill(worker.pid, _KILL)
+        raise
 
 
 def _environment(threads: int) -> dict[str, str]:

@@ -3,7 +3,10 @@
 import time
 from functools import lru_cache
 from pathlib import Path
+from threading import RLock
 from typing import Any
+
+from tqdm import tqdm
 
 from samflow.campaigns.film_table import Film
 from samflow.errors import SamflowError
@@ -26,6 +29,8 @@ def _session() -> Any:
     """The worker's models, loaded once a process."""
     from samflow.runs.session import RunSession
 
+    # tqdm's own lock is a semaphore of the system, which a worker that is killed leaves behind
+    tqdm.set_lock(RLock())
     return RunSession()
 
 
