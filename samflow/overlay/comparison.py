@@ -1,6 +1,7 @@
 """Frames of a comparison video: the video's frame and each strategy's overlay, side by side."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,8 +11,8 @@ from samflow.overlay.panels import PanelGrid, fit_image
 from samflow.overlay.text import headed
 from samflow.prompts import Region
 
-COMPARISON_PRESET = "veryfast"
-"""x264's preset for comparison videos, which are as large with it as with slower ones."""
+COMPARISON_ENCODING: Mapping[str, Any] = {"preset": "ultrafast", "crf": 21}
+"""How comparison videos are written: 2.4 times as fast as x264's "veryfast" at 18, and as good."""
 
 _FILM = "film"
 _LONGEST_CAPTION = "0000.00 s    frame 00000"

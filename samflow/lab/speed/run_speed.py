@@ -11,7 +11,7 @@ import torch
 from samflow.lab.demo_run import write_dye_clip
 from samflow.lab.speed.xmem_speed import PlainXMem
 from samflow.lab.synthetic import DyeClip
-from samflow.overlay import COMPARISON_PRESET, Comparison
+from samflow.overlay import COMPARISON_ENCODING, Comparison
 from samflow.prompts import Prompts, Region
 from samflow.runs import Run, RunOptions, run
 from samflow.runs.session import RunSession
@@ -102,7 +102,7 @@ def comparison_rate(frames: int = 24, size: tuple[int, int] = (1080, 1920)) -> f
     with TemporaryDirectory() as folder:
         begin = time.process_time()
         path = Path(folder) / "comparison.mp4"
-        with VideoWriter(path, layout.size, fps=25, preset=COMPARISON_PRESET) as writer:
+        with VideoWriter(path, layout.size, fps=25, **COMPARISON_ENCODING) as writer:
             for index in range(frames):
                 image, labels = film[index % len(film)]
                 writer.write(layout.frame(image, dict.fromkeys(names, labels), index / 25, index))
