@@ -177,7 +177,8 @@ def test_a_bench_ends_in_a_table_a_figure_and_json(monkeypatch, tmp_path):
     assert [row["what"] for row in measured.rows] == [
         *["SAM's encoder, small"] * 2,
         *["XMem step"] * 2,
-        "all four strategies",
+        "all four strategies, demo SAM",
+        "all four strategies, small",
     ]
     for row in measured.rows:
         assert row["speedup"] == row["reference_seconds"] / row["seconds"]

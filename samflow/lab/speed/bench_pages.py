@@ -40,7 +40,7 @@ def bench_text(measured: Bench) -> str:
     ]
     parts = [f"{machine}. Matrix product, GFLOP/s: {peaks}.", markdown_table(_HEADS, rows)]
     parts += [
-        f"All four strategies: in {100 * row['around']:.0f} % of the time no model is at work."
+        f"{row['what']}: in {100 * row['around']:.0f} % of the time no model is at work."
         for row in measured.rows
         if "around" in row
     ]

@@ -36,8 +36,9 @@ class BenchOptions:
         Rounds of which the shortest time counts.
     steps : int
         Frames that XMem is timed on.
-    frames : int
-        Length of the clip that all four strategies run over.
+    frames, frames_of_sam : int
+        Lengths of the clips that all four strategies run over with the demo SAM, and with one of
+        the size `sam`; 0 for none.
     agreement : (int, int)
         Clips, and frames of each, on which masks in bfloat16 and float32 are compared.
     growth : sequence of Case
@@ -50,9 +51,10 @@ class BenchOptions:
     sam: str = "vit_b"
     encoder_size: tuple[int, int] = (480, 854)
     step_size: tuple[int, int] = (480, 720)
-    repeats: int = 3
+    repeats: int = 2
     steps: int = 10
-    frames: int = 20
+    frames: int = 10
+    frames_of_sam: int = 2
     agreement: tuple[int, int] = (12, 5)
     growth: tuple[Case, ...] = (
         Case("frames", 50),
@@ -79,6 +81,7 @@ class BenchOptions:
             repeats=1,
             steps=5,
             frames=6,
+            frames_of_sam=0,
             agreement=(1, 4),
             growth=(),
         )
@@ -171,6 +174,9 @@ def _steps(
 
     def strategies() -> None:
         measured.rows.append(run_row(options.frames, (270, 480), str(device)))
+        if options.frames_of_sam:
+            row = run_row(options.frames_of_sam, (270, 480), str(device), options.sam)
+            measured.rows.append(row)
         measured.comparison = comparison_rate()
 
     def agreement() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from samflow.lab.demo_run import write_dye_clip
+from samflow.lab.speed.sam_speed import ARCHITECTURES, random_sam
 from samflow.lab.speed.xmem_speed import PlainXMem
 from samflow.lab.synthetic import DyeClip
 from samflow.overlay import COMPARISON_ENCODING, Comparison
@@ -36,16 +37,21 @@ class OfficialSam(Sam):
         return Embedding(features, input_size, image.shape[:2])
 
 
-def run_row(frames: int, size: tuple[int, int], device: str) -> dict[str, Any]:
+def run_row(
+    frames: int, size: tuple[int, int], device: str, architecture: str | None = None
+) -> dict[str, Any]:
     """Time `samflow run` with all four strategies and the method done the plain way.
 
     Parameters
     ----------
     frames : int
-        Of a dye clip, with the demo weights in float32.
+        Of a dye clip.
     size : (int, int)
         (H, W) of the clip, px.
     device : str
+    architecture : str, optional
+        Of a SAM whose encoder has random weights, one of `samflow.lab.speed.sam_speed.ARCHITECTURES`; by default
+        the demo SAM. XMem has the demo weights, everything is in float32.
 
     Returns
     -------
@@ -64,9 +70,10 @@ def run_row(frames: int, size: tuple[int, int], device: str) -> dict[str, Any]:
         clip_folder, run_folder = Path(folder) / "clip", Path(folder) / "run"
         prompts = write_dye_clip(clip_folder, DyeClip(3, size, frames))
         video = Video(clip_folder / "clip.mp4")
-        options = RunOptions(sam="demo", xmem="demo", device=device)
-        session, plain = RunSession(), PlainMethod(device)
-        session.sam("demo", device), session.xmem("demo", device)
+        sam = "demo" if architecture is None else _save_random_sam(architecture, Path(folder))
+        options = RunOptions(sam=sam, xmem="demo", device=device)
+        session, plain = RunSession(), PlainMethod(sam, device)
+        session.sam(sam, device), session.xmem("demo", device)
         begin = time.perf_counter()
         finished = run(clip_folder / "clip.mp4", prompts, run_folder, options, session=session)
         seconds = time.perf_counter() - begin
@@ -76,13 +83,26 @@ def run_row(frames: int, size: tuple[int, int], device: str) -> dict[str, Any]:
         spent = finished.record.seconds
         models = sum(spent[stage] for stage in spent if stage not in _AROUND)
         return {
-            "what": "all four strategies",
+            "what": f"all four strategies, {architecture or 'demo SAM'}",
             "precision": "float32",
             "seconds": seconds / frames,
             "reference_seconds": reference / frames,
             "around": 1 - models / seconds,
             "error": _largest_difference(finished, results, prompts),
         }
+
+
+def _save_random_sam(architecture: str, folder: Path) -> str:
+    """Write a checkpoint as the official ones are, its decoder that of the demo SAM, by path.
+
+    A decoder with random weights too has logits near 0 everywhere: rounding would decide.
+    """
+    state = random_sam(ARCHITECTURES[architecture], "cpu", "float32").model.state_dict()
+    trained = load_checkpoint("demo", kind="sam").state_dict
+    state |= {name: trained[name] for name in state if not name.startswith("image_encoder")}
+    path = folder / "random_sam.pth"
+    torch.save(state, path)
+    return str(path)
 
 
 def comparison_rate(frames: int = 24, size: tuple[int, int] = (1080, 1920)) -> float:
@@ -110,10 +130,10 @@ def comparison_rate(frames: int = 24, size: tuple[int, int] = (1080, 1920)) -> f
 
 
 class PlainMethod:
-    """The four strategies, each by itself from the video's frames, with the demo weights."""
+    """The four strategies, each by itself from the video's frames, with the demo XMem."""
 
-    def __init__(self, device: str) -> None:
-        self._sam = OfficialSam(load_sam("demo", device).model, device)
+    def __init__(self, sam: str, device: str) -> None:
+        self._sam = OfficialSam(load_sam(sam, device).model, device)
         checkpoint = load_checkpoint("demo", kind="xmem")
         self._network = xmem_from_state_dict(checkpoint.state_dict).to(self._sam.device)
 
