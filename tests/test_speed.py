@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from models import SMALL_SAM, small_sam, small_xmem
+from models import small_sam, small_xmem
 from samflow.device import resolve_precision
 from samflow.errors import SamflowError
 from samflow.lab.speed import BenchOptions, bench, sam_speed
@@ -17,7 +17,7 @@ from samflow.lab.speed.growth import Case, measure_case
 from samflow.lab.speed.machine import count_operations, matrix_peak
 from samflow.lab.speed.run_speed import OfficialSam, run_row
 from samflow.lab.speed.xmem_speed import PlainXMem, official_stepper
-from samflow.sam import Sam
+from samflow.sam import Sam, SamArchitecture
 from samflow.strategies import STRATEGY_NAMES
 from samflow.xmem import Tracker, XMem
 from samflow.xmem.blocks import GroupResBlock, JointResBlock
@@ -146,7 +146,9 @@ def test_memory_and_time_of_a_run_are_those_of_a_process_of_its_own():
 
 
 def test_a_bench_ends_in_a_table_a_figure_and_json(monkeypatch, tmp_path):
-    monkeypatch.setitem(sam_speed.ARCHITECTURES, "small", SMALL_SAM)
+    # its encoder goes before the decoder of the demo SAM
+    architecture = SamArchitecture(128, 16, 48, 3, 2, 3, (1,))
+    monkeypatch.setitem(sam_speed.ARCHITECTURES, "small", architecture)
     options = BenchOptions(
         sam="small",
         encoder_size=(72, 128),

@@ -50,8 +50,9 @@ def run_row(
         (H, W) of the clip, px.
     device : str
     architecture : str, optional
-        Of a SAM whose encoder has random weights, one of `samflow.lab.speed.sam_speed.ARCHITECTURES`; by default
-        the demo SAM. XMem has the demo weights, everything is in float32.
+        Of a SAM whose encoder has random weights, one of
+        `samflow.lab.speed.sam_speed.ARCHITECTURES`; by default the demo SAM. XMem has the demo
+        weights, everything is in float32.
 
     Returns
     -------
