@@ -22,6 +22,7 @@ from samflow.overlay import (
     show_video,
 )
 from samflow.overlay.blend import overlay_scaled
+from samflow.overlay.panels import fit_image
 from samflow.overlay.text import fit_text, text_width
 from samflow.prompts import Region, region_color
 from samflow.video import Video, VideoWriter
@@ -390,3 +391,10 @@ def test_show_video_refuses(film: Path, tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("no film")
     with pytest.raises(SamflowError, match=r"text\.mp4"):
         show_video(tmp_path / "text.mp4")
+
+
+@pytest.mark.parametrize("side", [60, 40])
+def test_a_fine_pattern_shrinks_to_its_mean(side: int) -> None:
+    rows, columns = np.mgrid[:240, :240]
+    board = np.repeat((((rows + columns) % 2) * 200).astype(np.uint8)[..., None], 3, axis=2)
+    assert np.unique(fit_image(board, (side, side))).tolist() == [100]

@@ -62,7 +62,6 @@ def connected(
     check_installed(slurm is not None)
     import dask
     from distributed import Client
-    from distributed.deploy.spec import close_clusters
 
     threads = threads or max(1, (os.cpu_count() or 1) // workers)
     with dask.config.set(_QUIET):
@@ -78,11 +77,7 @@ def connected(
             with client:
                 yield client
             return
-        try:
-            cluster = _local(workers, threads) if slurm is None else _slurm(workers, threads, slurm)
-        except KeyboardInterrupt:  # what has begun ends with this process
-            atexit.unregister(close_clusters)
-            raise
+        cluster = _local(workers, threads) if slurm is None else _slurm(workers, threads, slurm)
         try:
             with Client(cluster, timeout="30s") as client, _killed_when_interrupted(cluster):
                 yield client
@@ -115,19 +110,24 @@ def _environment(threads: int) -> dict[str, str]:
 def _local(workers: int, threads: int) -> Any:
     """Worker processes of this machine; with GPUs each sees one of its own."""
     from distributed import LocalCluster, Nanny, Scheduler, SpecCluster
+    from distributed.deploy.spec import close_clusters
 
     # what a worker that is told to end says of it is no news
     env = {**_environment(threads), "DASK_LOGGING__DISTRIBUTED": "critical"}
     gpus = visible_gpus()
     if not gpus:
-        return LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=0,
-            dashboard_address=":0",
-            env=env,
-        )
+        try:
+            return LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=0,
+                dashboard_address=":0",
+                env=env,
+            )
+        except KeyboardInterrupt:  # half begun, it can't be closed, and ends with this process
+            atexit.unregister(close_clusters)
+            raise
     scheduler = {"cls": Scheduler, "options": {"dashboard_address": ":0"}}
     nannies = {
         gpu: {

@@ -26,7 +26,7 @@ class StoppedError(Exception):
 
 @lru_cache(maxsize=1)
 def _session() -> Any:
-    """The worker's models, loaded once a process."""
+    """What a worker's process has once: the models of its runs, and a lock for their bars."""
     from samflow.runs.session import RunSession
 
     # tqdm's own lock is a semaphore of the system, which a worker that is killed leaves behind

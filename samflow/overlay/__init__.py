@@ -6,14 +6,13 @@ film and each strategy's overlay as titled panels, with a legend, the time and t
 """
 
 from samflow.overlay.blend import overlay_labels
-from samflow.overlay.comparison import COMPARISON_ENCODING, Comparison
+from samflow.overlay.comparison import Comparison
 from samflow.overlay.inline import show_video
 from samflow.overlay.panels import PanelGrid, choose_columns
 from samflow.overlay.sheet import contact_sheet, evenly_spaced
 from samflow.overlay.text import headed
 
 __all__ = [
-    "COMPARISON_ENCODING",
     "Comparison",
     "PanelGrid",
     "choose_columns",

@@ -1,7 +1,7 @@
 """Frames of a comparison video: the video's frame and each strategy's overlay, side by side."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
@@ -10,9 +10,7 @@ from samflow.overlay.blend import overlay_scaled
 from samflow.overlay.panels import PanelGrid, fit_image
 from samflow.overlay.text import headed
 from samflow.prompts import Region
-
-COMPARISON_ENCODING: Mapping[str, Any] = {"preset": "ultrafast", "crf": 21}
-"""How comparison videos are written: 2.4 times as fast as x264's "veryfast" at 18, and as good."""
+from samflow.video import VideoWriter
 
 _FILM = "film"
 _LONGEST_CAPTION = "0000.00 s    frame 00000"
@@ -79,6 +77,14 @@ class Comparison:
         )
         height, width = headed(np.zeros((*self._grid.size, 3), np.uint8), heading).shape[:2]
         self.size = (height, width)
+
+    def writer(self, path: str | Path, fps: float) -> VideoWriter:
+        """Open the video of such frames.
+
+        x264's preset "ultrafast" at 21 takes 0.4 of the time of "veryfast" at 18. On the demo's
+        comparison it is as near to what was drawn (32.0 against 31.7 dB), in a file 21 % larger.
+        """
+        return VideoWriter(path, self.size, fps, crf=21, preset="ultrafast")
 
     def frame(
         self,

@@ -9,11 +9,11 @@ from tqdm.auto import tqdm
 
 from samflow.errors import SamflowError
 from samflow.maskio import Track
-from samflow.overlay import COMPARISON_ENCODING, Comparison, contact_sheet, evenly_spaced
+from samflow.overlay import Comparison, contact_sheet, evenly_spaced
 from samflow.prompts import Region
 from samflow.runs import Run
 from samflow.strategies import strategy_entry
-from samflow.video import Video, VideoWriter
+from samflow.video import Video
 
 
 def compare(
@@ -77,7 +77,7 @@ def write_comparison(
     """
     comparison = Comparison(clip.size, list(tracks), regions, film=film, heading=heading)
     times = clip.timestamps - clip.timestamps[0]
-    with VideoWriter(path, comparison.size, clip.fps, **COMPARISON_ENCODING) as writer:
+    with comparison.writer(path, clip.fps) as writer:
         frames = zip(clip, *tracks.values(), strict=True)
         shown = tqdm(frames, total=len(clip), unit="frame", disable=not progress)
         for index, (image, *maps) in enumerate(shown):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from samflow.overlay import COMPARISON_ENCODING, Comparison
+from samflow.overlay import Comparison
 from samflow.runs.record import RunRecord
 from samflow.runs.sweep import Stopwatch
 from samflow.strategies import strategy_entry
@@ -60,8 +60,7 @@ class ComparisonParts:
             picture = self._comparison.frame(image, panels, seconds, index)
         with self._watch("write"):
             if self._writer is None:
-                path, size = self._part(self._begin), picture.shape[:2]
-                writer = VideoWriter(path, size, self._clip.fps, **COMPARISON_ENCODING)
+                writer = self._comparison.writer(self._part(self._begin), self._clip.fps)
                 self._writer = self._stack.enter_context(writer)
             self._writer.write(picture, seconds)
 

@@ -12,13 +12,13 @@ from samflow.lab.demo_run import write_dye_clip
 from samflow.lab.speed.sam_speed import ARCHITECTURES, random_sam
 from samflow.lab.speed.xmem_speed import PlainXMem
 from samflow.lab.synthetic import DyeClip
-from samflow.overlay import COMPARISON_ENCODING, Comparison
+from samflow.overlay import Comparison
 from samflow.prompts import Prompts, Region
 from samflow.runs import Run, RunOptions, run
 from samflow.runs.session import RunSession
 from samflow.sam import Embedding, Sam, load_sam
 from samflow.strategies import DEFAULT_NAMES, Frame, refine_labels, segment_first_frame
-from samflow.video import Video, VideoWriter
+from samflow.video import Video
 from samflow.weights import load_checkpoint
 from samflow.xmem.xmem_checkpoint import xmem_from_state_dict
 
@@ -123,7 +123,7 @@ def comparison_rate(frames: int = 24, size: tuple[int, int] = (1080, 1920)) -> f
     with TemporaryDirectory() as folder:
         begin = time.process_time()
         path = Path(folder) / "comparison.mp4"
-        with VideoWriter(path, layout.size, fps=25, **COMPARISON_ENCODING) as writer:
+        with layout.writer(path, 25) as writer:
             for index in range(frames):
                 image, labels = film[index % len(film)]
                 writer.write(layout.frame(image, dict.fromkeys(names, labels), index / 25, index))
