@@ -15,6 +15,8 @@ from PIL import Image
 from samflow.campaigns.ledger import LEDGER
 from samflow.errors import SamflowError
 from samflow.files import write_text
+from samflow.results.measures.units import quantity_and_unit
+from samflow.results.plots.region_panels import axis_label
 from samflow.results.plots.style import tidy
 from samflow.results.report.media import data_uri
 from samflow.runs import Run
@@ -133,7 +135,8 @@ def plot_over(quantities: pd.DataFrame, over: str) -> Figure:
             axes.errorbar(
                 x, found["median"], [low, high], fmt="o", color=color, capsize=3, label=str(region)
             )
-        axes.set(xlabel=over, ylabel=column)
+        quantity, unit = quantity_and_unit(column)
+        axes.set(xlabel=over, ylabel=axis_label(quantity, "" if unit == "1" else unit))
         if words:
             axes.set_xticks(range(len(keys)), keys, rotation=30, ha="right")
         tidy(axes)
