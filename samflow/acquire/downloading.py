@@ -60,6 +60,7 @@ def download(url: str, folder: str | Path, name: str | None = None, progress: bo
     folder = Path(folder)
     # the same address finds its unfinished download again
     work = folder / f".download-{hashlib.sha256(url.encode()).hexdigest()[:12]}"
+    is_new = not folder.exists()
     try:
         work.mkdir(parents=True, exist_ok=True)
         got = _run_yt_dlp(url, work, progress)
@@ -84,8 +85,9 @@ def download(url: str, folder: str | Path, name: str | None = None, progress: bo
         ) from error
     except Exception:
         shutil.rmtree(work, ignore_errors=True)
-        with suppress(OSError):  # it holds something
-            folder.rmdir()
+        if is_new:
+            with suppress(OSError):  # another download uses it
+                folder.rmdir()
         raise
     shutil.rmtree(work)
     return final
