@@ -139,6 +139,26 @@ def test_between_two_given_frames_xmem_keeps_both(inputs, copy, truth, monkeypat
     np.testing.assert_array_equal(kept[0], read_label_map(truth(7)))
 
 
+def test_a_fitted_network_learns_from_every_correction_for_all_frames(inputs, truth, tmp_path):
+    options = _options(inputs, ("unet", "nearest-colour"), fit_steps=5)
+    begun = run(inputs[0], inputs[1], tmp_path / "run", options)
+    before = shutil.copytree(begun.folder, tmp_path / "before")
+    correct(begun, 4, truth(4))
+    both = correct(Run(begun.folder), 8, truth(8))
+    clip = Video(inputs[0])
+    taught = build_strategies(["unet"], fit_steps=5, size=options.size)["unet"]
+    for index in (4, 8):
+        taught.keep(Frame(clip[index], index), read_label_map(truth(index)))
+    taught.start(Frame(clip[0], 0), read_label_map(truth(0)))
+    for index in (0, 2, 6, FRAMES - 1):
+        labels = taught.step(Frame(clip[index], index))
+        expected = np.where(labels == 3, 0, labels)
+        np.testing.assert_array_equal(_maps(both, "unet")[index], expected)
+    correct(Run(begun.folder), 8, None)
+    restored = correct(Run(begun.folder), 4, None)
+    _assert_same(before, restored.folder)
+
+
 def test_taking_a_correction_back_restores_the_bytes(plain, copy, truth):
     correct(copy, 7, truth(7))
     restored = correct(Run(copy.folder), 7, None)

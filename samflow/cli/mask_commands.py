@@ -24,7 +24,14 @@ from samflow.cli.app import (
 from samflow.cli.terminal_tables import print_scores
 from samflow.errors import SamflowError
 from samflow.models import MODELS
-from samflow.strategies import BASELINE_NAMES, DEFAULT_NAMES, STRATEGY_NAMES, PromptOptions
+from samflow.strategies import (
+    BASELINE_NAMES,
+    DEFAULT_NAMES,
+    FIT_STEPS,
+    FITTED_NAMES,
+    STRATEGY_NAMES,
+    PromptOptions,
+)
 from samflow.weights import waiting
 
 
@@ -103,9 +110,9 @@ def run_command(
     strategies: Annotated[
         str,
         typer.Option(
-            help=f"Comma-separated, any of {', '.join(STRATEGY_NAMES)}, of the baselines "
-            f"{', '.join(BASELINE_NAMES)}, and of the trackers {', '.join(MODELS)}, as in sam2, "
-            "sam2-box, refined:sam2, anchored:sam2."
+            help=f"Comma-separated, any of {', '.join((*STRATEGY_NAMES, *FITTED_NAMES))}, of the "
+            f"baselines {', '.join(BASELINE_NAMES)}, and of the trackers {', '.join(MODELS)}, as "
+            "in sam2, sam2-box, refined:sam2, anchored:sam2."
         ),
     ] = ",".join(DEFAULT_NAMES),
     sam: SamName = "vit_h",
@@ -119,7 +126,7 @@ def run_command(
     end: Annotated[str | None, typer.Option(help="mm:ss or seconds; default the end.")] = None,
     points: UsePoints = False,
     size: Annotated[
-        int, typer.Option(min=16, help="Shorter side of larger frames inside XMem, px.")
+        int, typer.Option(min=16, help="Shorter side of larger frames inside XMem and unet, px.")
     ] = 480,
     max_hole_area: MaxHoleArea = PromptOptions.max_hole_area,
     mask_value: Annotated[
@@ -134,6 +141,9 @@ def run_command(
             "--sharpen", help="Draw the networks' edges again, along the frame's colours."
         ),
     ] = False,
+    fit_steps: Annotated[
+        int, typer.Option(min=1, help="Steps of fitting unet: more are better, and take longer.")
+    ] = FIT_STEPS,
     accept_frame: AcceptFrame = False,
     resume: Annotated[
         bool,
@@ -163,6 +173,7 @@ def run_command(
         size=size,
         prompting=PromptOptions(points, mask_value, coverage, max_hole_area),
         sharpen=sharpen,
+        fit_steps=fit_steps,
     )
     try:
         finished = run(video, [Prompts.load(path) for path in prompts], out, options, resume)

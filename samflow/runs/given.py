@@ -9,6 +9,7 @@ from pathlib import Path
 
 from samflow.files import sha256_of_file
 from samflow.runs.record import Run
+from samflow.strategies import Keeps
 
 
 @dataclass(frozen=True)
@@ -40,26 +41,33 @@ class Pass:
     stop : int
         The first frame that is not wanted; before the origin in a pass backwards.
     known : tuple of GivenFrame
-        Other given frames that strategies may keep in mind.
+        The given frame that the pass leads to, if there is one.
+    corrected : tuple of GivenFrame
+        Every corrected frame of the run.
     """
 
     origin: GivenFrame
     stop: int
     known: tuple[GivenFrame, ...] = ()
+    corrected: tuple[GivenFrame, ...] = ()
 
     @property
     def frames(self) -> range:
         """Frames of the clip in the order of the pass, the given one first."""
         return range(self.origin.frame, self.stop, 1 if self.stop > self.origin.frame else -1)
 
-    def key(self, strategy: str, keeps: bool) -> str:
+    def kept(self, keeps: Keeps) -> tuple[GivenFrame, ...]:
+        """The given frames that a strategy keeps in mind on this way."""
+        return {"none": (), "next": self.known, "corrections": self.corrected}[keeps]
+
+    def key(self, strategy: str, keeps: Keeps) -> str:
         """Hash of what a strategy's results on this way depend on, but for the run's options.
 
         It does not depend on where the pass ends: a longer one holds the results of a shorter one.
         """
-        known = [(each.frame, each.key) for each in self.known] if keeps else []
+        kept = [(each.frame, each.key) for each in self.kept(keeps)]
         origin = (self.origin.frame, self.origin.key, self.frames.step)
-        return _hash([strategy, origin, known])
+        return _hash([strategy, origin, kept])
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,7 @@ class Stretch:
         """First and last frame, as `run.json` names the stretch."""
         return f"{self.frames[0]}-{self.frames[-1]}"
 
-    def key(self, strategy: str, keeps: bool) -> str:
+    def key(self, strategy: str, keeps: Keeps) -> str:
         """Hash of what a strategy's results on these frames were made from."""
         return _hash([each.key(strategy, keeps) for each in self.passes])
 
@@ -118,11 +126,13 @@ def stretches_between(given: Sequence[GivenFrame], frames: int) -> list[Stretch]
     [('0-3', [range(0, 4), range(4, 0, -1)]), ('5-9', [range(4, 10)])]
     """
     first, last = given[0], given[-1]
-    found = [Stretch(range(first.frame), (Pass(first, -1),))]
+    corrected = tuple(each for each in given if each.path is not None)
+    found = [Stretch(range(first.frame), (Pass(first, -1, (), corrected),))]
     for left, right in pairwise(given):
-        passes = (Pass(left, right.frame, (right,)), Pass(right, left.frame, (left,)))
-        found.append(Stretch(range(_after(left), right.frame), passes))
-    found.append(Stretch(range(_after(last), frames), (Pass(last, frames),)))
+        forwards = Pass(left, right.frame, (right,), corrected)
+        backwards = Pass(right, left.frame, (left,), corrected)
+        found.append(Stretch(range(_after(left), right.frame), (forwards, backwards)))
+    found.append(Stretch(range(_after(last), frames), (Pass(last, frames, (), corrected),)))
     return [stretch for stretch in found if len(stretch.frames)]
 
 

@@ -10,7 +10,7 @@ from samflow.maskio import read_label_map, write_label_map
 from samflow.runs.given import GivenFrame, Pass
 from samflow.runs.resuming import load_point, save_point
 from samflow.runs.sweep import Sweep
-from samflow.strategies import Frame, folder_name
+from samflow.strategies import Frame, Keeps, folder_name
 from samflow.video import Video
 
 
@@ -79,7 +79,7 @@ class PassMaker:
                 assert given is not None
                 results = dict.fromkeys(keys, np.zeros_like(given))
             elif frame.index == wanted.origin.frame:
-                results = sweep.start(frame, given, self._known(wanted, sweep))
+                results = sweep.start(frame, given, self._kept(wanted, sweep))
             else:
                 results = sweep.step(frame)
             with sweep.watch("write"):
@@ -110,16 +110,18 @@ class PassMaker:
                 image = next(images)
             yield Frame(image, index)
 
-    def _known(self, wanted: Pass, sweep: Sweep) -> list[tuple[Frame, np.ndarray]]:
-        """The other given frames, when a strategy keeps them in mind."""
-        if not any(each.keeps for each in sweep.stepped):
-            return []
-        found = []
-        for other in wanted.known:
-            frame = Frame(self.clip[other.frame], other.frame)
-            given = read_given(other)
-            found.append((frame, sweep.from_prompts(frame) if given is None else given))
-        return found
+    def _kept(self, wanted: Pass, sweep: Sweep) -> dict[Keeps, list[tuple[Frame, np.ndarray]]]:
+        """The other given frames that strategies keep in mind, by `Strategy.keeps`."""
+        return {
+            keeps: [self._given(each, sweep) for each in wanted.kept(keeps)]
+            for keeps in {each.keeps for each in sweep.stepped}
+        }
+
+    def _given(self, given: GivenFrame, sweep: Sweep) -> tuple[Frame, np.ndarray]:
+        """A given frame and its label map."""
+        frame = Frame(self.clip[given.frame], given.frame)
+        labels = read_given(given)
+        return frame, sweep.from_prompts(frame) if labels is None else labels
 
 
 def read_given(given: GivenFrame) -> np.ndarray | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from samflow.strategies import DEFAULT_NAMES, PromptOptions
+from samflow.strategies import DEFAULT_NAMES, FIT_STEPS, PromptOptions
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class RunOptions:
     accept_frame : bool
         Go on when the first frame's pixels differ from those the prompts were drawn on.
     size : int
-        XMem's working size: the shorter side of larger frames inside XMem, px.
+        Working size: the shorter side of larger frames inside XMem and "unet", px.
     prompting : PromptOptions
         How masks become prompts and logits masks.
     sharpen : bool
@@ -39,6 +39,8 @@ class RunOptions:
     weights : mapping of str to str
         Registry name or path of the weights of models of `samflow.models`, by the models' names;
         some have weights that are taken when none are named.
+    fit_steps : int
+        Steps of the fit of "unet".
     """
 
     strategies: Sequence[str] = DEFAULT_NAMES
@@ -54,6 +56,7 @@ class RunOptions:
     sharpen: bool = False
     save_every: int = 50
     weights: Mapping[str, str] = field(default_factory=dict)
+    fit_steps: int = FIT_STEPS
 
     def recorded(self) -> dict[str, Any]:
         """The options that results depend on and that `run.json` has nowhere else."""
@@ -68,6 +71,9 @@ class RunOptions:
             "prompting",
         }
         own = {key: value for key, value in asdict(self).items() if key not in elsewhere}
-        if not self.sharpen:  # runs recorded before there was a choice can be resumed
+        # runs recorded before there was a choice can be resumed
+        if not self.sharpen:
             del own["sharpen"]
+        if self.fit_steps == FIT_STEPS:
+            del own["fit_steps"]
         return own | asdict(self.prompting)

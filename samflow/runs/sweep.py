@@ -1,7 +1,7 @@
 """Strategies led together over frames in one direction, from a frame whose label map is given."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +14,7 @@ from samflow.runs.run_options import RunOptions
 from samflow.sam import Segmenter
 from samflow.strategies import (
     Frame,
+    Keeps,
     Strategy,
     models_needed,
     segment_first_frame,
@@ -73,7 +74,7 @@ class Sweep:
         self,
         frame: Frame,
         labels: np.ndarray | None = None,
-        known: Sequence[tuple[Frame, np.ndarray]] = (),
+        kept: Mapping[Keeps, Sequence[tuple[Frame, np.ndarray]]] | None = None,
     ) -> dict[str, np.ndarray]:
         """Every strategy's result for its first frame.
 
@@ -82,8 +83,8 @@ class Sweep:
         frame : Frame
         labels : (H, W) uint8, optional
             What is given on it, background regions included; by default SAM's from the prompts.
-        known : sequence of (Frame, (H, W) uint8)
-            Other frames and what is given on them.
+        kept : mapping of str to sequence of (Frame, (H, W) uint8), optional
+            Frames that strategies keep in mind, and what is given on them, by `Strategy.keeps`.
         """
         self._encode(frame)
         with self.watch("first frame"):
@@ -92,7 +93,7 @@ class Sweep:
                 drawn = {each.id: each.box for each in self.prompts.regions if each.box}
                 frame.boxes = drawn
             for each in self.stepped:
-                for other, given in known:
+                for other, given in (kept or {}).get(each.keeps, ()):
                     each.keep(other, given)
             results = {each.name: each.start(frame, labels) for each in self.stepped}
         return self._shown(frame, results)

@@ -67,6 +67,7 @@ class Models:
             options.size,
             options.prompting,
             self.trackers,
+            options.fit_steps,
         )
 
 

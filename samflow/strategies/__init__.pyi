@@ -1,5 +1,5 @@
 from .anchored import AnchoredStrategy
-from .base import Frame, Strategy, with_sources
+from .base import Frame, Keeps, Strategy, with_sources
 from .build import build_strategies
 from .by_color import ColorStrategy
 from .prompt_options import PromptOptions
@@ -7,6 +7,8 @@ from .prompting import refine_labels, segment_first_frame
 from .registry import (
     BASELINE_NAMES,
     DEFAULT_NAMES,
+    FIT_STEPS,
+    FITTED_NAMES,
     REGISTRY,
     STRATEGY_NAMES,
     TITLES,
@@ -20,11 +22,14 @@ from .with_flow import FlowStrategy
 from .with_grabcut import GrabCutStrategy
 from .with_sam import RefinedStrategy, SamStrategy
 from .with_tracker import TrackerStrategy
+from .with_unet import UNetStrategy
 from .with_xmem import XMemStrategy
 
 __all__ = [
     "BASELINE_NAMES",
     "DEFAULT_NAMES",
+    "FITTED_NAMES",
+    "FIT_STEPS",
     "REGISTRY",
     "STRATEGY_NAMES",
     "TITLES",
@@ -33,12 +38,14 @@ __all__ = [
     "FlowStrategy",
     "Frame",
     "GrabCutStrategy",
+    "Keeps",
     "PromptOptions",
     "RefinedStrategy",
     "SamStrategy",
     "Strategy",
     "StrategyEntry",
     "TrackerStrategy",
+    "UNetStrategy",
     "XMemStrategy",
     "build_strategies",
     "check_strategy_names",

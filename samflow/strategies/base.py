@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +13,10 @@ from samflow.masks import ColorGuide
 from samflow.sam import Segmenter
 
 _Kept = TypeVar("_Kept")
+
+# Which given frames a strategy keeps in mind: none, the one that its way leads to, or every
+# corrected one
+Keeps = Literal["none", "next", "corrections"]
 
 
 class Frame:
@@ -56,12 +60,12 @@ class Strategy(ABC):
 
     `name` is the strategy's name in runs. `sources` are the strategies whose results it looks at:
     it steps them itself, and they may be stepped before it with the same frame. `keeps` says
-    whether `keep` makes a difference to it, by itself or through a source.
+    which frames `keep` is to be called with before a start, for it or for a source.
     """
 
     name: str
     sources: tuple["Strategy", ...] = ()
-    keeps: bool = False
+    keeps: Keeps = "none"
 
     def keep(self, frame: Frame, labels: np.ndarray) -> None:  # noqa: B027 - most keep nothing
         """Take note of another frame whose label map is known; called before `start`."""

@@ -9,7 +9,7 @@ from samflow.models import TrackingModel
 from samflow.sam import Segmenter
 from samflow.strategies.base import Strategy
 from samflow.strategies.prompt_options import PromptOptions
-from samflow.strategies.registry import check_strategy_names, strategy_entry
+from samflow.strategies.registry import FIT_STEPS, check_strategy_names, strategy_entry
 from samflow.strategies.with_tracker import TrackerStrategy
 from samflow.strategies.with_xmem import XMemStrategy
 from samflow.xmem import XMem
@@ -28,6 +28,8 @@ class Parts:
     options : PromptOptions
     trackers : mapping of str to TrackingModel
         Loaded models of `samflow.models` by name.
+    fit_steps : int
+        Of a strategy that is fitted to the clip.
     """
 
     given_sam: Segmenter | None
@@ -35,6 +37,7 @@ class Parts:
     size: int | None
     options: PromptOptions
     trackers: Mapping[str, TrackingModel]
+    fit_steps: int = FIT_STEPS
     _shared: dict[str, TrackerStrategy] = field(default_factory=dict)
 
     @property
@@ -75,6 +78,7 @@ def build_strategies(
     size: int | None = None,
     options: PromptOptions | None = None,
     trackers: Mapping[str, TrackingModel] | None = None,
+    fit_steps: int = FIT_STEPS,
 ) -> dict[str, Strategy]:
     """Make strategies that share one SAM and one of each tracker.
 
@@ -87,10 +91,12 @@ def build_strategies(
     network : XMem, optional
         Likewise.
     size : int, optional
-        XMem's working size: the shorter side of larger frames, px.
+        Working size of XMem and of what is fitted: the shorter side of larger frames, px.
     options : PromptOptions, optional
     trackers : mapping of str to TrackingModel, optional
         By name in `samflow.models`, as `samflow.models.load_model` gives them.
+    fit_steps : int
+        Of a strategy that is fitted to the clip.
 
     Returns
     -------
@@ -103,7 +109,7 @@ def build_strategies(
         For an unknown or repeated name, none, or a model that is missing.
     """
     check_strategy_names(names)
-    parts = Parts(sam, network, size, options or PromptOptions(), trackers or {})
+    parts = Parts(sam, network, size, options or PromptOptions(), trackers or {}, fit_steps)
     strategies = {}
     for name in names:
         module, function = strategy_entry(name).builder.split(":")

@@ -36,6 +36,8 @@ class StrategyEntry:
         One of the method's own, which `samflow run` takes by default.
     sharp : bool
         Its edges follow the frame's colours already.
+    fitted : bool
+        Its network is fitted to the clip before the first result, which takes a while.
     """
 
     name: str
@@ -46,6 +48,7 @@ class StrategyEntry:
     baseline: bool = False
     default: bool = False
     sharp: bool = False
+    fitted: bool = False
 
     @property
     def can_be_sharpened(self) -> bool:
@@ -80,6 +83,7 @@ _ENTRIES = (
         source="xmem",
         sharp=True,
     ),
+    StrategyEntry("unet", "U-Net fitted to the clip", "with_unet:build_unet", fitted=True),
     StrategyEntry("nearest-colour", "nearest colour", "by_color:build_color", baseline=True),
     StrategyEntry("threshold", "colour thresholds", "by_color:build_color", baseline=True),
     StrategyEntry("kmeans", "k-means of colours", "by_color:build_color", baseline=True),
@@ -91,9 +95,12 @@ _ENTRIES = (
 )
 REGISTRY = {entry.name: entry for entry in _ENTRIES}
 TITLES = {entry.name: entry.title for entry in _ENTRIES}
+# Of a fit, when nothing else is asked for
+FIT_STEPS = 400
 _BOX = "-box"
 DEFAULT_NAMES = tuple(entry.name for entry in _ENTRIES if entry.default)
-STRATEGY_NAMES = tuple(entry.name for entry in _ENTRIES if not entry.baseline)
+FITTED_NAMES = tuple(entry.name for entry in _ENTRIES if entry.fitted)
+STRATEGY_NAMES = tuple(e.name for e in _ENTRIES if not (e.baseline or e.fitted))
 BASELINE_NAMES = tuple(entry.name for entry in _ENTRIES if entry.baseline)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from samflow.errors import SamflowError
 from samflow.masks import labels_to_boxes
 from samflow.models import BoxTracker, Tracker
-from samflow.strategies.base import Frame, TrackingStrategy, started
+from samflow.strategies.base import Frame, Keeps, TrackingStrategy, started
 
 if TYPE_CHECKING:
     from samflow.strategies.build import Parts
@@ -32,7 +32,7 @@ class TrackerStrategy(TrackingStrategy):
     The result of the latest frame is kept, so that strategies which refine it track it only once.
     """
 
-    keeps = True
+    keeps: Keeps = "next"
 
     def __init__(self, name: str, begin: Callable[[], Tracker], by_boxes: bool = False) -> None:
         self.name = name

@@ -11,7 +11,7 @@ from samflow.weights.known_checkpoints import (
     fetch,
     verify,
 )
-from samflow.weights.long_steps import waiting
+from samflow.weights.long_steps import counted, waiting
 
 __all__ = [
     "DEMO_NOTE",
@@ -22,6 +22,7 @@ __all__ = [
     "RegistryEntry",
     "cache_folder",
     "check_weights",
+    "counted",
     "demo_note",
     "fetch",
     "load_checkpoint",

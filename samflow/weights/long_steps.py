@@ -22,9 +22,7 @@ def waiting(text: str) -> Iterator[None]:
     # for one another
     from tqdm.auto import tqdm
 
-    # None: on a terminal alone; a notebook's output is none
-    in_notebook = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
-    disable = False if in_notebook else None
+    disable = _hidden(tqdm)
     done = Event()
 
     def show() -> None:
@@ -42,3 +40,27 @@ def waiting(text: str) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
+
+
+def counted(steps: range, text: str) -> Iterator[int]:
+    """Give the steps of something long, with a bar where `waiting` shows its line.
+
+    Parameters
+    ----------
+    steps : range
+    text : str
+        What is being done.
+    """
+    from tqdm.auto import tqdm
+
+    shown: Iterator[int] = iter(
+        tqdm(steps, text, leave=False, unit="step", delay=_PATIENCE_S, disable=_hidden(tqdm))
+    )
+    return shown
+
+
+def _hidden(bar: type) -> bool | None:
+    """What a bar's `disable` has to be: None shows it on a terminal, and not in a file."""
+    # a notebook's output is no terminal
+    in_notebook = any(kind.__module__ == "tqdm.notebook" for kind in bar.__mro__)
+    return False if in_notebook else None

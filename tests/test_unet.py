@@ -1,0 +1,115 @@
+"""The strategy `unet`: what it learns from, and that it learns the same again."""
+
+import numpy as np
+import pytest
+import torch
+
+from samflow.errors import SamflowError
+from samflow.results.metrics import region_similarity
+from samflow.strategies import Frame, UNetStrategy, build_strategies
+from samflow.strategies.unet import UNet, fit_unet
+from test_baselines import SIZE, drawn
+
+STEPS = 40
+
+
+def _similarities(labels, truth):
+    return [region_similarity(labels == i, truth == i) for i in (1, 2)]
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """A strategy that learnt from one picture, and its result there."""
+    strategy = UNetStrategy(steps=STEPS)
+    image, labels = drawn()
+    return strategy, strategy.start(Frame(image, 0), labels)
+
+
+def test_a_clear_picture_is_segmented_there_and_on_a_later_frame(fitted):
+    strategy, first = fitted
+    later, truth = drawn(left=40, seed=1)
+    got = strategy.step(Frame(later, 1))
+    assert first.dtype == got.dtype == np.uint8
+    assert first.shape == got.shape == SIZE
+    assert min(_similarities(first, drawn()[1])) > 0.95
+    assert min(_similarities(got, truth)) > 0.9
+
+
+def test_it_takes_no_number_of_a_global_generator(fitted):
+    image, labels = drawn()
+    state = torch.get_rng_state()
+    pixels = torch.from_numpy(image[:64, :96]).permute(2, 0, 1) / 255 - 0.5
+    once, again = (
+        fit_unet([pixels], [torch.from_numpy(labels[:64, :96]).long()], 3, steps=2)
+        for _ in range(2)
+    )
+    assert torch.equal(torch.get_rng_state(), state)
+    for name, values in once.state_dict().items():
+        assert torch.equal(values, again.state_dict()[name]), name
+    assert not any(each.requires_grad for each in once.parameters())
+
+
+def test_logits_have_the_size_of_the_images():
+    assert UNet(5)(torch.zeros(2, 3, 40, 24)).shape == (2, 5, 40, 24)
+
+
+@pytest.mark.parametrize("label", [0, 7])
+def test_a_picture_of_one_label_teaches_that_one(label):
+    strategy = build_strategies(["unet"])["unet"]
+    image = drawn()[0]
+    given = np.full(SIZE, label, np.uint8)
+    np.testing.assert_array_equal(strategy.start(Frame(image, 0), given), given)
+    np.testing.assert_array_equal(strategy.step(Frame(drawn(seed=1)[0], 1)), given)
+
+
+def test_labels_need_not_be_consecutive():
+    image, labels = drawn()
+    strategy = UNetStrategy(steps=20)
+    strategy.start(Frame(image, 0), labels * np.uint8(40))
+    assert set(np.unique(strategy.step(Frame(image, 1)))) <= {0, 40, 80}
+
+
+def test_corrections_count_for_more_than_the_first_frame():
+    image, labels = drawn()
+    wrong = np.zeros_like(labels)
+    wrong[:, :20] = 1
+    strategy = UNetStrategy(steps=STEPS)
+    later, truth = drawn(left=40, seed=1)
+    strategy.keep(Frame(later, 5), truth)
+    first = strategy.start(Frame(image, 0), wrong)
+    assert min(_similarities(first, labels)) > 0.9
+    # what was kept counts for one start
+    assert min(_similarities(strategy.start(Frame(image, 0), wrong), labels)) < 0.5
+
+
+def test_the_same_frames_are_learnt_once(monkeypatch):
+    fits = []
+    monkeypatch.setattr(
+        "samflow.strategies.with_unet.fit_unet",
+        lambda *arguments: fits.append(1) or fit_unet(*arguments),
+    )
+    image, labels = drawn()
+    strategy = UNetStrategy(steps=3)
+    once = strategy.start(Frame(image, 0), labels)
+    np.testing.assert_array_equal(strategy.start(Frame(image, 0), labels), once)
+    other = UNetStrategy(steps=3)
+    other.load_state_dict(strategy.state_dict())
+    np.testing.assert_array_equal(other.start(Frame(image, 0), labels), once)
+    assert len(fits) == 1
+    strategy.start(Frame(image, 0), np.flipud(labels))
+    assert len(fits) == 2
+
+
+def test_larger_frames_are_seen_at_the_working_size(fitted):
+    large, truth = (np.repeat(np.repeat(each, 2, 0), 2, 1) for each in drawn())
+    strategy = UNetStrategy(steps=STEPS, size=SIZE[0])
+    got = strategy.start(Frame(large, 0), truth)
+    assert got.shape == truth.shape
+    assert min(_similarities(got, truth)) > 0.95
+    small = fitted[0].step(Frame(drawn()[0], 0))
+    assert (got[::2, ::2] == small).mean() > 0.98
+
+
+def test_no_steps_are_refused():
+    with pytest.raises(SamflowError, match="1 step or more, got 0: default 400"):
+        UNetStrategy(steps=0)
