@@ -1,13 +1,24 @@
 """The strategy `unet`: what it learns from, and that it learns the same again."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from models import save_models
 from samflow.errors import SamflowError
+from samflow.lab.demo_run import write_dye_clip
+from samflow.lab.synthetic import DyeClip
+from samflow.masks import without_labels
 from samflow.results.metrics import region_similarity
-from samflow.strategies import Frame, UNetStrategy, build_strategies
+from samflow.runs import Run
+from samflow.sam import load_sam
+from samflow.strategies import Frame, UNetStrategy, build_strategies, segment_first_frame
 from samflow.strategies.unet import UNet, fit_unet
+from samflow.video import Video
 from test_baselines import SIZE, drawn
 
 STEPS = 40
@@ -113,3 +124,22 @@ def test_larger_frames_are_seen_at_the_working_size(fitted):
 def test_no_steps_are_refused():
     with pytest.raises(SamflowError, match="1 step or more, got 0: default 400"):
         UNetStrategy(steps=0)
+
+
+def test_by_command(tmp_path):
+    prompts = write_dye_clip(tmp_path / "clip", DyeClip(seed=5, size=(54, 96), frames=3))
+    sam, _ = save_models(tmp_path)
+    command = [Path(sys.executable).with_name("samflow"), "run", tmp_path / "clip" / "clip.mp4"]
+    command += ["--prompts", tmp_path / "clip" / "prompts.json", "--out", tmp_path / "run"]
+    command += ["--sam", sam, "--device", "cpu", "--strategies", "unet", "--fit-steps", "3"]
+    subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    done = Run(tmp_path / "run")
+    assert done.record.options["fit_steps"] == 3
+    assert set(done.record.models) == {"sam"}  # of the first frame; no other network is loaded
+    clip, drawn = Video(tmp_path / "clip" / "clip.mp4"), build_strategies(["unet"], fit_steps=3)
+    first = Frame(clip[0])
+    given = segment_first_frame(load_sam(str(sam), "cpu"), first, prompts)
+    found = [drawn["unet"].start(first, given), drawn["unet"].step(Frame(clip[1], 1))]
+    for index, labels in enumerate(found):
+        shown = without_labels(labels, prompts.background_ids)
+        assert (done.track("unet")[index] == shown).mean() > 0.999

@@ -86,7 +86,9 @@ class Sweep:
         kept : mapping of str to sequence of (Frame, (H, W) uint8), optional
             Frames that strategies keep in mind, and what is given on them, by `Strategy.keeps`.
         """
-        self._encode(frame)
+        # later frames have a bar that goes on, and each line would stay in a saved notebook
+        with waiting(f"SAM encodes frame {frame.index} on {self.sam.device.type}"):
+            self._encode(frame)
         with self.watch("first frame"):
             if labels is None:
                 labels = self.from_prompts(frame)
@@ -103,8 +105,7 @@ class Sweep:
         return segment_first_frame(self.sam, frame, self.prompts, self.options.prompting)
 
     def _encode(self, frame: Frame) -> None:
-        doing = f"SAM encodes frame {frame.index} on {self.sam.device.type}"
-        with self.watch("sam encode"), waiting(doing):
+        with self.watch("sam encode"):
             frame.embedding(self.sam)
 
     def step(self, frame: Frame) -> dict[str, np.ndarray]:

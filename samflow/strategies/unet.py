@@ -103,7 +103,7 @@ def fit_unet(
     Returns
     -------
     UNet
-        Ready to use. The same input gives the same network on the same machine.
+        Ready to use. On one machine's CPU, the same input gives the same network.
     """
     device = images[0].device
     random = np.random.default_rng(0)
