@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from samflow.results.plots.style import legend, line_styles, panel_grid, tidy
+from samflow.results.plots.style import legend, line_styles, log_ticks, panel_grid, tidy
 
 
 def line_panels(
@@ -16,6 +16,7 @@ def line_panels(
     ylim: tuple[float | None, float | None] = (None, None),
     order: Sequence[str] = (),
     others: Sequence[str] = (),
+    log: bool = False,
 ) -> Figure:
     """Draw lines in panels, up to three in a row, a name in the same colour everywhere.
 
@@ -32,6 +33,8 @@ def line_panels(
         Names that are not in it follow.
     others : sequence of str
         Names that are thin grey lines behind the others, with one entry in the legend.
+    log : bool
+        Both axes are logarithmic.
 
     Examples
     --------
@@ -57,6 +60,10 @@ def line_panels(
             (line,) = axes.plot(lines[name], marker=marker, markersize=4, **styles[name])
             line.set(linewidth=1.8, label=name)
         axes.set_ylim(*ylim)
+        if log:
+            axes.set(xscale="log", yscale="log")
+            for axis in (axes.xaxis, axes.yaxis):
+                log_ticks(axis, (1, 2, 5))
         tidy(axes)
         axes.tick_params(labelsize=8)
     for axes in grid[-columns:]:

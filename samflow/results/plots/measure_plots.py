@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator
 
 from samflow.results.plots.region_panels import (
     RegionPanels,
@@ -13,7 +13,7 @@ from samflow.results.plots.region_panels import (
     narrow_label,
     regions_of,
 )
-from samflow.results.plots.style import check_tables
+from samflow.results.plots.style import check_tables, log_ticks
 
 _DEFAULT = ("area_fraction", "interface_length", "dimension", "upper_height_mean", "area_rate")
 _BAND = ("time_s", "region", "quantity", "median", "low", "high", "likely_low", "likely_high")
@@ -180,9 +180,7 @@ def _over_scale(
     for axes in panels.grid.flat if len(fitted) else ():
         axes.axvspan(fitted.min(), fitted.max(), color="0.92", zorder=0)
     for axes in panels.grid[1]:
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        log_ticks(axes.xaxis)
     low, high = panels.grid[1, 0].get_ylim()
     # a line has dimension 1: it stays in sight, and noise about it stays small
     panels.grid[1, 0].set_ylim(min(low, 0.8), max(high, 1.6))

@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from samflow.errors import SamflowError
 from samflow.files import atomic_path
@@ -75,6 +77,13 @@ def tidy(axes: Axes) -> None:
     axes.yaxis.get_offset_text().set_fontsize(_TICK_SIZE)
     for label in (axes.xaxis.label, axes.yaxis.label):
         label.set_fontsize(LABEL_SIZE)
+
+
+def log_ticks(axis: Axis, marks: tuple[int, ...] = (1, 3)) -> None:
+    """Mark a logarithmic axis at these numbers times powers of ten, which are written out."""
+    axis.set_major_locator(LogLocator(subs=marks))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def legend(figure: Figure, axes: Axes) -> None:
