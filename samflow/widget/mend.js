@@ -6,7 +6,8 @@ import { drawFrame } from "./picture.js";
 import { Timeline } from "./timeline.js";
 import { View } from "./view.js";
 
-const LARGEST = 80;
+// Radii of the brush, px: of one pixel alone, and in steps of 1
+const [SMALLEST, LARGEST] = [0.5, 80.5];
 
 class MendPage {
   constructor(model, root) {
@@ -16,7 +17,7 @@ class MendPage {
     this.view = new View(width, height);
     this.painted = new PaintedLabels(width, height, this.info.regions);
     this.old = new PaintedLabels(width, height, this.info.regions);
-    Object.assign(this, { erasing: false, radius: 6, last: null, cursor: null, strokes: 0 });
+    Object.assign(this, { erasing: false, radius: 6.5, last: null, cursor: null, strokes: 0 });
     this.build(root, width, height);
     this.ignore = listen(model, {
       _view: () => this.takeView(), _timeline: () => this.timeline.take(model.get("_timeline")), _status: () => this.takeStatus(),
@@ -47,7 +48,7 @@ class MendPage {
     this.brush = button("Brush", "Brush (B)", () => this.setTool(false), { "aria-pressed": "true" });
     this.eraser = button("Eraser", "Eraser (E)", () => this.setTool(true), { "aria-pressed": "false" });
     this.size = make("input", {
-      type: "range", class: "sf-range", min: 1, max: LARGEST, step: 1, value: this.radius, "aria-label": "Radius of the brush, pixels ([ and ])",
+      type: "range", class: "sf-range", min: SMALLEST, max: LARGEST, step: 1, value: this.radius, "aria-label": "Radius of the brush, pixels ([ and ])",
       oninput: () => this.setRadius(Number(this.size.value)),
     });
     this.fade = range("Opacity of the masks", 1, 0.5, 0.05, () => this.paint());
@@ -149,7 +150,7 @@ class MendPage {
   }
 
   setRadius(radius) {
-    this.radius = Math.min(LARGEST, Math.max(1, radius));
+    this.radius = Math.min(LARGEST, Math.max(SMALLEST, radius));
     this.size.value = this.radius;
     if (this.cursor) this.showRing(this.cursor);
   }
