@@ -17,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 from samflow.weights import counted
 
 # Channels at full size; twice that at half of it, four times that below
-_WIDTH = 16
+_WIDTH = 24
 _HALVINGS = 3
 # Crops of a step, and their longest side, px: more pixels in one step than in a frame of 480x270
 _CROPS = 8
@@ -29,12 +29,12 @@ _PEAK = math.log(0.5) / math.log(0.2)
 # The network that is used is a mean over about the last 50 steps
 _AVERAGED = 0.98
 # Standard deviations of a crop's contrast (relative) and of its brightness (of the full range)
-_CONTRAST = 0.1
-_BRIGHTNESS = 0.05
+_CONTRAST = 0.05
+_BRIGHTNESS = 0.02
 
 
 class UNet(nn.Module):
-    """A U-Net with three halvings and 0.3 million parameters.
+    """A U-Net with three halvings and 0.7 million parameters.
 
     Parameters
     ----------
