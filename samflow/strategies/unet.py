@@ -28,9 +28,10 @@ _DECAY = 1e-3
 _PEAK = math.log(0.5) / math.log(0.2)
 # The network that is used is a mean over about the last 50 steps
 _AVERAGED = 0.98
-# Standard deviations of a crop's contrast (relative) and of its brightness (of the full range)
-_CONTRAST = 0.05
-_BRIGHTNESS = 0.02
+# Standard deviations of a crop's contrast (relative) and of its brightness (of the full range), when
+# there is one frame; several frames show by themselves how the light changes, and want less of it
+_CONTRAST = 0.1
+_BRIGHTNESS = 0.05
 
 
 class UNet(nn.Module):
@@ -154,5 +155,6 @@ def _crop(
     truth = truth[top : top + height, left : left + width]
     if random.random() < 0.5:
         image, truth = image.flip(-1), truth.flip(-1)
-    contrast, brightness = random.standard_normal(2) * (_CONTRAST, _BRIGHTNESS)
+    spread = np.array([_CONTRAST, _BRIGHTNESS]) / len(images) ** 0.5
+    contrast, brightness = random.standard_normal(2) * spread
     return image * float(1 + contrast) + float(brightness), truth
