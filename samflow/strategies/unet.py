@@ -28,8 +28,8 @@ _DECAY = 1e-3
 _PEAK = math.log(0.5) / math.log(0.2)
 # The network that is used is a mean over about the last 50 steps
 _AVERAGED = 0.98
-# Standard deviations of a crop's contrast (relative) and of its brightness (of the full range), when
-# there is one frame; several frames show by themselves how the light changes, and want less of it
+# Standard deviations of a crop's contrast (relative) and brightness (of the full range), when
+# there is one frame; several frames show by themselves how the light changes, and want less
 _CONTRAST = 0.1
 _BRIGHTNESS = 0.05
 
