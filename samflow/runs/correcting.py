@@ -85,7 +85,8 @@ def correct(
     The label map is every strategy's result on its frame. Between two given frames (the prompts'
     and every corrected one) each strategy goes forwards from the one before and backwards from the
     one after, and the results are joined (`samflow.masks.join_label_maps`); before the first and
-    after the last it goes one way. Only the frames between the neighbours of a correction change.
+    after the last it goes one way. Only the frames between the neighbours of a correction change,
+    but for `unet`, which learns from every correction for all frames.
     XMem has the given frame at either end in permanent memory; the trackers of `samflow.models` are
     conditioned on both.
 
