@@ -23,7 +23,8 @@ def benchmark_command(
     ] = None,
     frames: Annotated[int, typer.Option(min=2, help="Length of each clip.")] = 60,
     strategies: Annotated[
-        str | None, typer.Option(help="As of samflow run; default all but unet, baselines included.")
+        str | None,
+        typer.Option(help="As of samflow run; default all but unet, baselines included."),
     ] = None,
     sam: Annotated[str, typer.Option(help="demo, vit_b, vit_l, vit_h, or a file.")] = "demo",
     xmem: Annotated[str, typer.Option(help="demo, XMem, XMem-s012, or a file.")] = "demo",
