@@ -17,7 +17,7 @@ from samflow.results.metrics import region_similarity
 from samflow.runs import Run
 from samflow.sam import load_sam
 from samflow.strategies import Frame, UNetStrategy, build_strategies, segment_first_frame
-from samflow.strategies.unet import UNet, fit_unet
+from samflow.strategies.unet import UNet, fit_unet, with_places
 from samflow.video import Video
 from test_baselines import SIZE, drawn
 
@@ -49,7 +49,7 @@ def test_a_clear_picture_is_segmented_there_and_on_a_later_frame(fitted):
 def test_it_takes_no_number_of_a_global_generator(fitted):
     image, labels = drawn()
     state = torch.get_rng_state()
-    pixels = torch.from_numpy(image[:64, :96]).permute(2, 0, 1) / 255 - 0.5
+    pixels = with_places(torch.from_numpy(image[:64, :96]).permute(2, 0, 1).repeat(3, 1, 1) / 255)
     once, again = (
         fit_unet([pixels], [torch.from_numpy(labels[:64, :96]).long()], 3, steps=2)
         for _ in range(2)
@@ -61,7 +61,29 @@ def test_it_takes_no_number_of_a_global_generator(fitted):
 
 
 def test_logits_have_the_size_of_the_images():
-    assert UNet(5)(torch.zeros(2, 3, 40, 24)).shape == (2, 5, 40, 24)
+    assert UNet(5)(torch.zeros(2, 12, 40, 24)).shape == (2, 5, 40, 24)
+
+
+def test_places_are_rows_columns_and_fields():
+    colors = torch.rand(9, 4, 6)
+    seen = with_places(colors)
+    assert torch.equal(seen[:9], colors)
+    down, across, field = seen[9:]
+    assert torch.allclose(down, torch.tensor([-0.5, -1 / 6, 1 / 6, 0.5])[:, None].expand(4, 6))
+    assert torch.allclose(across[0], torch.tensor([-0.5, -0.3, -0.1, 0.1, 0.3, 0.5]))
+    assert torch.equal(across, across[:1].expand(4, 6))
+    assert field.tolist() == [[-0.5] * 6, [0.5] * 6] * 2
+
+
+def test_what_shows_only_on_the_frame_after_is_learnt():
+    labels = np.zeros((40, 64), np.uint8)
+    labels[:, 16:40] = 1
+    grey, levels = np.full((40, 64, 3), 128, np.uint8), np.array([60, 200], np.uint8)
+    strategy = UNetStrategy(steps=STEPS)
+    strategy.start(Frame(grey, 0, after=np.stack([levels[labels]] * 3, 2)), labels)
+    moved = np.roll(labels, 12, 1)
+    got = strategy.step(Frame(grey, 1, after=np.stack([levels[moved]] * 3, 2)))
+    assert region_similarity(got == 1, moved == 1) > 0.9
 
 
 @pytest.mark.parametrize("label", [0, 7])

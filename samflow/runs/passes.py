@@ -1,12 +1,13 @@
 """The results of passes from given frames, kept in the run's folder."""
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from samflow.maskio import read_label_map, write_label_map
+from samflow.runs.frames import frame_at, frames_of
 from samflow.runs.given import GivenFrame, Pass
 from samflow.runs.resuming import load_point, save_point
 from samflow.runs.sweep import Sweep
@@ -74,7 +75,7 @@ class PassMaker:
             advance(done)
         given = read_given(wanted.origin)
         lost = given is not None and not given.any()  # no region there: none to carry on
-        for frame in self._frames(wanted.frames[done:], sweep):
+        for frame in sweep.watch.each("decode", frames_of(self.clip, wanted.frames[done:])):
             if lost:
                 assert given is not None
                 results = dict.fromkeys(keys, np.zeros_like(given))
@@ -99,17 +100,6 @@ class PassMaker:
         sweep.load_state_dict(state["strategies"])
         return int(state["done"])
 
-    def _frames(self, indices: range, sweep: Sweep) -> Iterator[Frame]:
-        """Frames of the clip in the order of `indices`, forwards or backwards."""
-        if not indices:
-            return
-        stop = indices.stop if indices.stop >= 0 else None
-        images = iter(self.clip[indices.start : stop : indices.step])
-        for index in indices:
-            with sweep.watch("decode"):
-                image = next(images)
-            yield Frame(image, index)
-
     def _kept(self, wanted: Pass, sweep: Sweep) -> dict[Keeps, list[tuple[Frame, np.ndarray]]]:
         """The other given frames that strategies keep in mind, by `Strategy.keeps`."""
         return {
@@ -119,7 +109,7 @@ class PassMaker:
 
     def _given(self, given: GivenFrame, sweep: Sweep) -> tuple[Frame, np.ndarray]:
         """A given frame and its label map."""
-        frame = Frame(self.clip[given.frame], given.frame)
+        frame = frame_at(self.clip, given.frame)
         labels = read_given(given)
         return frame, sweep.from_prompts(frame) if labels is None else labels
 

@@ -10,6 +10,7 @@ import numpy as np
 from samflow.maskio import write_label_map
 from samflow.runs.beside import Beside, one_ahead
 from samflow.runs.comparison_parts import ComparisonParts
+from samflow.runs.frames import frames_of
 from samflow.runs.record import RunRecord
 from samflow.runs.resuming import load_point, remove_halves, save_point
 from samflow.runs.run_options import RunOptions
@@ -69,13 +70,7 @@ class Runner:
 
     def _frames(self, done: int) -> Iterator[Frame]:
         """The clip's frames from number `done` on."""
-        if done == len(self.clip):
-            return
-        images = iter(self.clip[done:])
-        for index in range(done, len(self.clip)):
-            with self.watch("decode"):
-                image = next(images)
-            yield Frame(image, index)
+        return self.watch.each("decode", frames_of(self.clip, range(done, len(self.clip))))
 
     def _first(self, sweep: Sweep, frame: Frame) -> dict[str, np.ndarray]:
         """Results of the first frame; the folder becomes a run once the prompts did work."""

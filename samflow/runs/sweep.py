@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from samflow.strategies import (
 )
 from samflow.weights import waiting
 
+_Item = TypeVar("_Item")
+
 
 @dataclass
 class Stopwatch:
@@ -39,6 +41,15 @@ class Stopwatch:
         finally:
             spent = time.perf_counter() - begin
             self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
+
+    def each(self, stage: str, items: Iterator[_Item]) -> Iterator[_Item]:
+        """Give the items; add the time that getting them takes to a stage."""
+        while True:
+            with self(stage):
+                item = next(items, None)
+            if item is None:
+                return
+            yield item
 
 
 class Sweep:

@@ -30,6 +30,9 @@ class Frame:
         Frame number of the clip.
     boxes : mapping of int to box, optional
         What the user drew on the frame, by region id: XYXY in px.
+    before, after : ndarray, optional
+        The images beside it in the clip, as `image`; by default, and where the clip ends, the image
+        itself.
     """
 
     def __init__(
@@ -37,8 +40,12 @@ class Frame:
         image: np.ndarray,
         index: int = 0,
         boxes: Mapping[int, Sequence[float]] | None = None,
+        before: np.ndarray | None = None,
+        after: np.ndarray | None = None,
     ) -> None:
         self.image = image
+        self.before = image if before is None else before
+        self.after = image if after is None else after
         self.index = index
         self.boxes = boxes or {}
         self._encoded: tuple[Segmenter, Any] | None = None

@@ -2,7 +2,9 @@
 
 O. Ronneberger et al., "U-Net: convolutional networks for biomedical image segmentation", MICCAI
 2015; fitted to the clip's own frames as S. Caelles et al. do, "One-shot video object segmentation",
-CVPR 2017, but from nothing: what dye looks like on a film is learnt on that film.
+CVPR 2017, but from nothing: what dye looks like on a film is learnt on that film. Where a pixel
+lies is an input too (R. Liu et al., "An intriguing failing of convolutional neural networks and the
+CoordConv solution", NeurIPS 2018): the camera stands still, and so do walls and uneven light.
 """
 
 import math
@@ -19,6 +21,9 @@ from samflow.weights import counted
 # Channels at full size; twice that at half of it, four times that below
 _WIDTH = 24
 _HALVINGS = 3
+# Of the frame and the two beside it; and where a pixel lies
+_COLORS = 9
+_PLACES = 3
 # Crops of a step, and their longest side, px: more pixels in one step than in a frame of 480x270
 _CROPS = 8
 _CROP = 128
@@ -46,14 +51,14 @@ class UNet(nn.Module):
     def __init__(self, labels: int) -> None:
         super().__init__()
         widths = [_WIDTH * min(2**level, 4) for level in range(_HALVINGS + 1)]
-        inputs = [3, *widths[:-1]]
+        inputs = [_COLORS + _PLACES, *widths[:-1]]
         self.down = nn.ModuleList(map(_convolutions, inputs, widths))
         below, beside = widths[:0:-1], widths[-2::-1]
         self.up = nn.ModuleList(_convolutions(a + b, b) for a, b in zip(below, beside, strict=True))
         self.head = nn.Conv2d(_WIDTH, labels, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (B, labels, H, W) of images (B, 3, H, W) in [-0.5, 0.5]; H, W multiples of 8."""
+        """Logits (B, labels, H, W) of inputs (B, 12, H, W); sides are multiples of 8 px."""
         passed: list[Tensor] = []
         for layers in self.down:
             passed.append(layers(F.avg_pool2d(passed[-1], 2) if passed else images))
@@ -78,6 +83,27 @@ def _convolutions(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+def with_places(colors: Tensor) -> Tensor:
+    """Say of each pixel where it lies: how far down and across, and on which field's lines.
+
+    Parameters
+    ----------
+    colors : (9, H, W) float32
+        RGB in [-0.5, 0.5] of the frame before, the frame itself, and the one after it. An
+        interlaced film shows some lines of a moment there.
+
+    Returns
+    -------
+    (12, H, W) float32
+        In [-0.5, 0.5].
+    """
+    height, width = colors.shape[1:]
+    down, across = (torch.linspace(-0.5, 0.5, n, device=colors.device) for n in (height, width))
+    field = torch.arange(height, device=colors.device) % 2 - 0.5
+    places = [each.expand(height, width) for each in (down[:, None], across, field[:, None])]
+    return torch.cat([colors, torch.stack(places)])
+
+
 def fit_unet(
     images: Sequence[Tensor],
     labels: Sequence[Tensor],
@@ -89,8 +115,8 @@ def fit_unet(
 
     Parameters
     ----------
-    images : sequence of (3, H, W) float32
-        In [-0.5, 0.5], on the device that is to do the work; H and W are multiples of 8.
+    images : sequence of (12, H, W) float32
+        As `with_places` gives them, on the device that is to do the work; H, W multiples of 8.
     labels : sequence of (H, W) int64
         In [0, count).
     count : int
@@ -157,4 +183,5 @@ def _crop(
         image, truth = image.flip(-1), truth.flip(-1)
     spread = np.array([_CONTRAST, _BRIGHTNESS]) / len(images) ** 0.5
     contrast, brightness = random.standard_normal(2) * spread
-    return image * float(1 + contrast) + float(brightness), truth
+    colors = image[:_COLORS] * float(1 + contrast) + float(brightness)
+    return torch.cat([colors, image[_COLORS:]]), truth

@@ -10,7 +10,7 @@ from torch import Tensor
 from samflow.errors import SamflowError
 from samflow.strategies.base import Frame, Keeps, Strategy, started
 from samflow.strategies.registry import FIT_STEPS
-from samflow.strategies.unet import UNet, fit_unet
+from samflow.strategies.unet import UNet, fit_unet, with_places
 from samflow.xmem.geometry import Geometry
 
 if TYPE_CHECKING:
@@ -31,8 +31,9 @@ class UNetStrategy(Strategy):
     Notes
     -----
     It learns from every corrected frame; as long as there is none, from the first frame's label
-    map. It looks at each frame alone, so it does not drift. The fit comes before the first result;
-    how long it takes does not depend on the clip's length.
+    map. It looks at a frame, at the two beside it and at where a pixel lies, never at another label
+    map, so it does not drift. The fit comes before the first result; how long it takes does not
+    depend on the clip's length.
     """
 
     name = "unet"
@@ -71,7 +72,7 @@ class UNetStrategy(Strategy):
             return
         images, truths = [], []
         for frame, labels in taught:
-            images.append(self._to_grid(frame.image))
+            images.append(self._to_grid(frame))
             index = torch.from_numpy(np.searchsorted(ids, labels).astype(np.float32))
             on_grid = self._geometry(labels.shape).masks_to_grid(index[None, None])
             truths.append(on_grid[0, 0].long().to(self.device))
@@ -86,14 +87,15 @@ class UNetStrategy(Strategy):
         size = frame.image.shape[:2]
         if self._network is None:
             return np.full(size, ids[0], np.uint8)
-        seen = self._to_grid(frame.image)[None].contiguous(memory_format=torch.channels_last)
+        seen = self._to_grid(frame)[None].contiguous(memory_format=torch.channels_last)
         logits = self._geometry(size).grid_to_frame(self._network(seen))
         return ids[logits[0].argmax(0).cpu().numpy()]
 
-    def _to_grid(self, image: np.ndarray) -> Tensor:
-        """What the network sees of an image (H, W, 3) uint8: (3, H', W') in [-0.5, 0.5]."""
-        pixels = torch.from_numpy(image).permute(2, 0, 1)[None].to(self.device).float() / 255 - 0.5
-        return self._geometry(image.shape[:2]).image_to_grid(pixels)[0]
+    def _to_grid(self, frame: Frame) -> Tensor:
+        """What the network sees of a frame: (12, H', W') in [-0.5, 0.5]."""
+        shown = np.concatenate([frame.before, frame.image, frame.after], 2)
+        pixels = torch.from_numpy(shown).permute(2, 0, 1)[None].to(self.device).float() / 255 - 0.5
+        return with_places(self._geometry(shown.shape[:2]).image_to_grid(pixels)[0])
 
     def _geometry(self, frame: tuple[int, ...]) -> Geometry:
         larger = self.size is not None and min(frame) > self.size
@@ -118,7 +120,8 @@ def _digest(taught: list[tuple[Frame, np.ndarray]]) -> str:
     """Hash of frames and their label maps."""
     found = hashlib.sha256()
     for frame, labels in taught:
-        found.update(np.ascontiguousarray(frame.image).data)
+        for image in (frame.before, frame.image, frame.after):
+            found.update(np.ascontiguousarray(image).data)
         found.update(np.ascontiguousarray(labels).data)
     return found.hexdigest()
 
