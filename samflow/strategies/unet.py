@@ -27,7 +27,7 @@ _PLACES = 3
 # Crops of a step, and their longest side, px: more pixels in one step than in a frame of 480x270
 _CROPS = 8
 _CROP = 128
-_RATE = 3e-3
+_RATE = 1.5e-3
 _DECAY = 1e-3
 # Half a wave is over after a fifth of the steps: 0.2 ** _PEAK = 0.5
 _PEAK = math.log(0.5) / math.log(0.2)
