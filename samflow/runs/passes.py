@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from samflow.maskio import read_label_map, write_label_map
-from samflow.runs.frames import frame_at, frames_of
+from samflow.runs.clip_frames import frame_at, frames_of
 from samflow.runs.given import GivenFrame, Pass
 from samflow.runs.resuming import load_point, save_point
 from samflow.runs.sweep import Sweep

@@ -9,8 +9,8 @@ import numpy as np
 
 from samflow.maskio import write_label_map
 from samflow.runs.beside import Beside, one_ahead
+from samflow.runs.clip_frames import frames_of
 from samflow.runs.comparison_parts import ComparisonParts
-from samflow.runs.frames import frames_of
 from samflow.runs.record import RunRecord
 from samflow.runs.resuming import load_point, remove_halves, save_point
 from samflow.runs.run_options import RunOptions

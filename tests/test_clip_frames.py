@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from samflow.runs.frames import frame_at, frames_of
+from samflow.runs.clip_frames import frame_at, frames_of
 from samflow.video import Video
 
 FRAMES = 5
