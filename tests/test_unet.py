@@ -15,6 +15,7 @@ from samflow.lab.synthetic import DyeClip
 from samflow.masks import without_labels
 from samflow.results.metrics import region_similarity
 from samflow.runs import Run
+from samflow.runs.clip_frames import frames_of
 from samflow.sam import load_sam
 from samflow.strategies import Frame, UNetStrategy, build_strategies, segment_first_frame
 from samflow.strategies.unet import UNet, fit_unet, with_places
@@ -159,9 +160,9 @@ def test_by_command(tmp_path):
     assert done.record.options["fit_steps"] == 3
     assert set(done.record.models) == {"sam"}  # of the first frame; no other network is loaded
     clip, drawn = Video(tmp_path / "clip" / "clip.mp4"), build_strategies(["unet"], fit_steps=3)
-    first = Frame(clip[0])
+    first, second = frames_of(clip, range(2))
     given = segment_first_frame(load_sam(str(sam), "cpu"), first, prompts)
-    found = [drawn["unet"].start(first, given), drawn["unet"].step(Frame(clip[1], 1))]
+    found = [drawn["unet"].start(first, given), drawn["unet"].step(second)]
     for index, labels in enumerate(found):
         shown = without_labels(labels, prompts.background_ids)
         assert (done.track("unet")[index] == shown).mean() > 0.999
