@@ -20,6 +20,7 @@ from samflow.prompts import Prompts
 from samflow.results.scoring import score
 from samflow.results.side_by_side import compare
 from samflow.runs import Run, RunOptions, RunSession, correct, run
+from samflow.runs.clip_frames import frame_at
 from samflow.runs.given import GivenFrame, stretches_between
 from samflow.runs.locking import locked
 from samflow.sam import Sam
@@ -148,10 +149,10 @@ def test_a_fitted_network_learns_from_every_correction_for_all_frames(inputs, tr
     clip = Video(inputs[0])
     taught = build_strategies(["unet"], fit_steps=5, size=options.size)["unet"]
     for index in (4, 8):
-        taught.keep(Frame(clip[index], index), read_label_map(truth(index)))
-    taught.start(Frame(clip[0], 0), read_label_map(truth(0)))
+        taught.keep(frame_at(clip, index), read_label_map(truth(index)))
+    taught.start(frame_at(clip, 0), read_label_map(truth(0)))
     for index in (0, 2, 6, FRAMES - 1):
-        labels = taught.step(Frame(clip[index], index))
+        labels = taught.step(frame_at(clip, index))
         expected = np.where(labels == 3, 0, labels)
         np.testing.assert_array_equal(_maps(both, "unet")[index], expected)
     correct(Run(begun.folder), 8, None)

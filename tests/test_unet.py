@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+import test_baselines
 from models import save_models
 from samflow.errors import SamflowError
 from samflow.lab.demo_run import write_dye_clip
@@ -20,9 +21,15 @@ from samflow.sam import load_sam
 from samflow.strategies import Frame, UNetStrategy, build_strategies, segment_first_frame
 from samflow.strategies.unet import UNet, fit_unet, with_places
 from samflow.video import Video
-from test_baselines import SIZE, drawn
 
 STEPS = 100
+SIZE = (36, 56)
+
+
+def drawn(**given):
+    """The baselines' picture and its label map, of half the size: a fit takes seconds."""
+    image, labels = test_baselines.drawn(**given)
+    return image[::2, ::2], labels[::2, ::2]
 
 
 def _similarities(labels, truth):
@@ -50,9 +57,9 @@ def test_a_clear_picture_is_segmented_there_and_on_a_later_frame(fitted):
 def test_it_takes_no_number_of_a_global_generator(fitted):
     image, labels = drawn()
     state = torch.get_rng_state()
-    pixels = with_places(torch.from_numpy(image[:64, :96]).permute(2, 0, 1).repeat(3, 1, 1) / 255)
+    pixels = with_places(torch.from_numpy(image[:32, :48]).permute(2, 0, 1).repeat(3, 1, 1) / 255)
     once, again = (
-        fit_unet([pixels], [torch.from_numpy(labels[:64, :96]).long()], 3, steps=2)
+        fit_unet([pixels], [torch.from_numpy(labels[:32, :48]).long()], 3, steps=2)
         for _ in range(2)
     )
     assert torch.equal(torch.get_rng_state(), state)
