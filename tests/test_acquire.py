@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 from media import decode_with_ffmpeg, ffmpeg, read_number, write_film, write_numbered
 from samflow.acquire import clip_name, cut, download, fetch, parse_time
+from samflow.acquire import film as film_module
+from samflow.acquire.film import inspect_film
 from samflow.errors import SamflowError
+from samflow.video.index import open_film
 
 X264 = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", 12]
 SIZE = (64, 128)
@@ -110,6 +113,46 @@ def test_cut_is_exact_to_the_frame(tmp_path, kind, rate):
     cut(path, *halves, tmp_path / "clip.mp4", progress=False)
     assert numbers(tmp_path / "clip.mp4") == [10, 11, 12, 13]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["clip.mp4", kind]
+
+
+def test_a_film_is_read_only_while_it_is_open(film, monkeypatch):
+    """What a stream says is freed with its container: read later, it is sometimes nonsense."""
+
+    class Closed(Exception):
+        pass
+
+    class Container:
+        def __init__(self, container):
+            self.container, self.is_open = container, True
+
+        def __getattr__(self, name):
+            return getattr(self.container, name)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.is_open = False
+            self.container.close()
+
+    class Stream:
+        def __init__(self, stream, container):
+            self.stream, self.container = stream, container
+
+        def __getattr__(self, name):
+            if not self.container.is_open:
+                raise Closed(name)
+            return getattr(self.stream, name)
+
+    def guarded(path):
+        container, stream = open_film(path)
+        guard = Container(container)
+        return guard, Stream(stream, guard)
+
+    monkeypatch.setattr(film_module, "open_film", guarded)
+    timing = inspect_film(film)
+    np.testing.assert_allclose(timing.times, np.arange(100) / 25, atol=1e-9)
+    assert timing.rate == 25
 
 
 def test_cut_keeps_sound_and_writes_h264(film, tmp_path, monkeypatch):

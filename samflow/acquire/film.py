@@ -85,19 +85,21 @@ def inspect_film(path: Path) -> Timing:
             start = (container.start_time or 0) / av.time_base
             is_mov = container.format.name.startswith("mov")
             codec = stream.codec_context.codec.canonical_name
-        if scan.truncated or not scan.ticks or stream.time_base is None:
+            # read while the file is open: closing it frees what the stream says
+            time_base, rate = stream.time_base, stream.average_rate or Fraction(25)
+        if scan.truncated or not scan.ticks or time_base is None:
             raise SamflowError(f"{path} is cut short.")
     except SamflowError as error:
         raise SamflowError(
             f"{path} is not a complete video that can be read: expected a film such as an mp4. "
             "Get it again, or convert the part that plays."
         ) from error
-    times = np.sort(np.array(scan.ticks, np.float64)) * float(stream.time_base)
+    times = np.sort(np.array(scan.ticks, np.float64)) * float(time_base)
     return Timing(
         times=times - times[0],
         offset=float(times[0]) - start,
-        grace=float(stream.time_base) / 2 + 1e-6,
-        rate=stream.average_rate or Fraction(25),
+        grace=float(time_base) / 2 + 1e-6,
+        rate=rate,
         codec=codec,
         is_mp4=is_mov and path.suffix.lower() == ".mp4",
     )
