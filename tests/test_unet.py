@@ -19,7 +19,7 @@ from samflow.runs import Run
 from samflow.runs.clip_frames import frames_of
 from samflow.sam import load_sam
 from samflow.strategies import Frame, UNetStrategy, build_strategies, segment_first_frame
-from samflow.strategies.unet import UNet, fit_unet, with_places
+from samflow.strategies.unet import UNet, fit_unet, with_places, woven
 from samflow.video import Video
 
 STEPS = 100
@@ -57,7 +57,7 @@ def test_a_clear_picture_is_segmented_there_and_on_a_later_frame(fitted):
 def test_it_takes_no_number_of_a_global_generator(fitted):
     image, labels = drawn()
     state = torch.get_rng_state()
-    pixels = with_places(torch.from_numpy(image[:32, :48]).permute(2, 0, 1).repeat(3, 1, 1) / 255)
+    pixels = with_places(torch.from_numpy(image[:32, :48]).permute(2, 0, 1).repeat(5, 1, 1) / 255)
     once, again = (
         fit_unet([pixels], [torch.from_numpy(labels[:32, :48]).long()], 3, steps=2)
         for _ in range(2)
@@ -69,18 +69,31 @@ def test_it_takes_no_number_of_a_global_generator(fitted):
 
 
 def test_logits_have_the_size_of_the_images():
-    assert UNet(5)(torch.zeros(2, 12, 40, 24)).shape == (2, 5, 40, 24)
+    assert UNet(5)(torch.zeros(2, 18, 40, 24)).shape == (2, 5, 40, 24)
 
 
 def test_places_are_rows_columns_and_fields():
-    colors = torch.rand(9, 4, 6)
+    colors = torch.rand(15, 4, 6)
     seen = with_places(colors)
-    assert torch.equal(seen[:9], colors)
-    down, across, field = seen[9:]
+    assert torch.equal(seen[:15], colors)
+    down, across, field = seen[15:]
     assert torch.allclose(down, torch.tensor([-0.5, -1 / 6, 1 / 6, 0.5])[:, None].expand(4, 6))
     assert torch.allclose(across[0], torch.tensor([-0.5, -0.3, -0.1, 0.1, 0.3, 0.5]))
     assert torch.equal(across, across[:1].expand(4, 6))
     assert field.tolist() == [[-0.5] * 6, [0.5] * 6] * 2
+
+
+def test_a_weave_joins_the_lines_of_one_moment():
+    # an interlaced film: frame t shows moment t on its even lines, t - 1 on its odd ones
+    moments = np.random.default_rng(0).integers(0, 256, (4, 7, 5, 3), np.uint8)
+    before, image, after = (moments[t].copy() for t in (1, 2, 3))
+    for frame, earlier in ((before, 0), (image, 1), (after, 2)):
+        frame[1::2] = moments[earlier][1::2]
+    seen = np.split(woven(before, image, after), 5, axis=2)
+    for found, expected in zip(seen, (before, image, after, moments[2]), strict=False):
+        np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(seen[4][::2], after[::2])
+    np.testing.assert_array_equal(seen[4][1::2], image[1::2])
 
 
 def test_what_shows_only_on_the_frame_after_is_learnt():

@@ -10,7 +10,7 @@ from torch import Tensor
 from samflow.errors import SamflowError
 from samflow.strategies.base import Frame, Keeps, Strategy, started
 from samflow.strategies.registry import FIT_STEPS
-from samflow.strategies.unet import UNet, fit_unet, with_places
+from samflow.strategies.unet import UNet, fit_unet, with_places, woven
 from samflow.xmem.geometry import Geometry
 
 if TYPE_CHECKING:
@@ -92,8 +92,9 @@ class UNetStrategy(Strategy):
         return ids[logits[0].argmax(0).cpu().numpy()]
 
     def _to_grid(self, frame: Frame) -> Tensor:
-        """What the network sees of a frame: (12, H', W') in [-0.5, 0.5]."""
-        shown = np.concatenate([frame.before, frame.image, frame.after], 2)
+        """What the network sees of a frame: (18, H', W') in [-0.5, 0.5]."""
+        # woven at full size: a smaller picture has no lines of one field any more
+        shown = woven(frame.before, frame.image, frame.after)
         pixels = torch.from_numpy(shown).permute(2, 0, 1)[None].to(self.device).float() / 255 - 0.5
         return with_places(self._geometry(shown.shape[:2]).image_to_grid(pixels)[0])
 
