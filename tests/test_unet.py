@@ -19,7 +19,7 @@ from samflow.runs import Run
 from samflow.runs.clip_frames import frames_of
 from samflow.sam import load_sam
 from samflow.strategies import Frame, UNetStrategy, build_strategies, segment_first_frame
-from samflow.strategies.unet import UNet, fit_unet, with_places, woven
+from samflow.strategies.unet import UNet, _part, fit_unet, with_places, woven
 from samflow.video import Video
 
 STEPS = 100
@@ -94,6 +94,28 @@ def test_a_weave_joins_the_lines_of_one_moment():
         np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(seen[4][::2], after[::2])
     np.testing.assert_array_equal(seen[4][1::2], image[1::2])
+
+
+@pytest.mark.parametrize("size", [(48, 64), (320, 640)])
+def test_a_step_sees_a_part_with_its_labels_in_another_light(size):
+    image = with_places(torch.full((15, *size), -0.5))
+    image[3] = 0.25
+    numbers = torch.arange(size[0] * size[1]).reshape(size)
+    random, seen = np.random.default_rng(0), set()
+    for _ in range(20):
+        part, truth = _part([image], [numbers], random)
+        height, width = truth.shape
+        assert part.shape == (18, height, width)
+        assert (height, width) == tuple(map(min, (288, 512), size))
+        # each pixel still lies where its label does, and even lines come first
+        torch.testing.assert_close(part[15:], image[15:].flatten(1)[:, truth])
+        assert part[17, 0, 0] == -0.5
+        assert (part[0] == -0.5).all()  # black stays black
+        light = (part[3] + 0.5) / 0.75
+        assert light.min() >= 0.2 - 1e-6
+        assert light.std() > 0
+        seen.add((truth[0, 0] > truth[0, -1]).item())
+    assert seen == {False, True}
 
 
 def test_what_shows_only_on_the_frame_after_is_learnt():
