@@ -36,7 +36,8 @@ _PEAK = math.log(0.5) / math.log(0.2)
 # The network that is used is a mean over about the last 50 steps
 _AVERAGED = 0.98
 # Standard deviations of light's change, as shares: everywhere, from the middle to the right edge,
-# to the bottom, when there is one frame; several show by themselves how it changes, and want less
+# to the bottom, when there is one frame; several show by themselves how it changes, and want less.
+# Then the least that is left of it
 _LIGHT = (0.15, 0.3, 0.1)
 _DIMMEST = 0.2
 
